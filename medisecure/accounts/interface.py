@@ -1,0 +1,85 @@
+"""What other apps may ask of accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+
+from medisecure.accounts.models import User
+from medisecure.accounts.roles import LABELS, STAFF, Role
+from medisecure.kernel.databases import DEFAULT
+from medisecure.kernel.errors import Invalid
+from medisecure.kernel.transactions import atomic
+
+__all__ = ["LABELS", "STAFF", "Role", "UserCard", "create_user", "has_role", "roles_of", "user_card", "users_with_role"]
+
+
+@dataclass(frozen=True, slots=True)
+class UserCard:
+    id: UUID
+    email: str
+    full_name: str
+    language: str
+    active: bool
+
+
+def _card(user: User) -> UserCard:
+    return UserCard(user.id, user.email, user.full_name, user.language, user.is_active)
+
+
+def user_card(user_id: UUID) -> UserCard | None:
+    user = User.objects.filter(id=user_id).first()
+    return _card(user) if user else None
+
+
+def users_with_role(role: Role) -> list[UserCard]:
+    return [_card(user) for user in User.objects.filter(groups__name=role.value, is_active=True)]
+
+
+def roles_of(user: User) -> frozenset[Role]:
+    """The user's roles, read once per instance: a request asks many times."""
+    cached: frozenset[Role] | None = getattr(user, "_medisecure_roles", None)
+    if cached is None:
+        names = set(user.groups.values_list("name", flat=True))
+        cached = frozenset(role for role in Role if role.value in names)
+        user._medisecure_roles = cached  # type: ignore[attr-defined]
+    return cached
+
+
+def has_role(user: User, *roles: Role) -> bool:
+    """True when the user has one of these roles."""
+    return not roles_of(user).isdisjoint(roles)
+
+
+def create_user(
+    *, email: str, full_name: str, role: Role, password: str | None = None, language: str = "fr", check: bool = True
+) -> User:
+    """Make an account with one role; staff roles may enter the admin. Without a password it cannot sign in yet.
+
+    Raises `Invalid` for an address that is malformed or taken, or a password that the policy refuses (`check=False`
+    leaves the password's strength to the caller: demonstration accounts).
+    """
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise Invalid({"email": [_("Enter a valid email address.")]}) from None
+    user = User(email=email, full_name=full_name.strip(), language=language, is_staff=role in STAFF)
+    if password is not None and check:
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            raise Invalid({"password": error.messages}) from None
+    user.set_password(password)
+    with atomic(DEFAULT):
+        if User.objects.filter(email=email).exists():
+            raise Invalid({"email": [_("This address has an account already.")]})
+        user.save()
+        user.groups.add(Group.objects.get(name=role.value))
+    return user

@@ -1,0 +1,42 @@
+"""What other apps may ask of the access log."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from uuid import UUID
+
+from medisecure.accounts.models import User
+from medisecure.audit.models import AccessEntry
+
+__all__ = ["current_address", "record_access"]
+
+#: The address the present request came from; the middleware sets it, workers and commands have none.
+current_address: ContextVar[str | None] = ContextVar("medisecure_address", default=None)
+
+
+def record_access(
+    *,
+    actor: User | None,
+    patient_id: UUID | None,
+    action: str,
+    resource: str,
+    resource_id: UUID | str | None = None,
+    purpose: str,
+    right: str,
+) -> UUID:
+    """Write one access entry, before the data is disclosed or in the transaction that changes it.
+
+    `action`: view, search, create, change, download, export …; `purpose`: care, identity, billing, self, operations …;
+    `right`: why the door opened (self, care-relation, role …). Codes and ids, never a person's data. Returns its id.
+    """
+    entry = AccessEntry.objects.create(
+        actor_id=actor.id if actor else None,
+        patient_id=patient_id,
+        action=action,
+        resource=resource,
+        resource_id=str(resource_id or ""),
+        purpose=purpose,
+        right=right,
+        address=current_address.get(),
+    )
+    return entry.id

@@ -1,0 +1,50 @@
+"""The access log: one row for each read or write of a record, written before anything is disclosed."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from medisecure.kernel import clock
+from medisecure.kernel.models import Model
+
+
+class AppendOnly(RuntimeError):
+    """The access log is added to and never changed; the database refuses it too."""
+
+
+class AccessEntry(Model):
+    """Who did what to whose data, when, why, from where and with which right. Ids only."""
+
+    at = models.DateTimeField(_("time"), default=clock.now, editable=False)
+    actor_id = models.UUIDField(_("who"), null=True, help_text=_("Empty for the system itself."))
+    patient_id = models.UUIDField(_("patient"), null=True)
+    action = models.CharField(_("action"), max_length=40)
+    resource = models.CharField(_("resource"), max_length=60)
+    resource_id = models.CharField(_("item"), max_length=64, blank=True)
+    purpose = models.CharField(_("purpose"), max_length=60)
+    right = models.CharField(_("right"), max_length=60)
+    address = models.GenericIPAddressField(_("from"), null=True)
+
+    class Meta(Model.Meta):
+        db_table = "access_entries"
+        verbose_name = _("access entry")
+        verbose_name_plural = _("access log")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["patient_id", "-at"], name="access_patient"),
+            models.Index(fields=["actor_id", "-at"], name="access_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly

@@ -1,0 +1,62 @@
+"""The Celery application: one queue per kind of work, quorum queues on RabbitMQ, a local file embedded."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery, signals
+from kombu import Exchange, Queue
+from kombu.transport import TRANSPORT_ALIASES
+
+from medisecure.kernel.event_queues import DEAD_LETTERS, QUEUES
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medisecure.settings")
+
+# kombu takes no class path in a broker's address, only a name it knows.
+TRANSPORT_ALIASES["local"] = "medisecure.kernel.local_broker:Transport"
+
+#: topic, because Celery's delayed delivery on quorum queues routes countdowns by topic
+_EXCHANGE = Exchange("medisecure", type="topic", durable=True)
+
+
+def queues(*, quorum: bool) -> list[Queue]:
+    """Every queue, and on RabbitMQ the one that keeps rejected messages."""
+    if not quorum:
+        return [Queue(name, _EXCHANGE, routing_key=name) for name in QUEUES]
+    arguments = {
+        "x-queue-type": "quorum",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": DEAD_LETTERS,
+        # A dead letter is confirmed by its new queue before it leaves the old one (RabbitMQ 3.10).
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    return [Queue(name, _EXCHANGE, routing_key=name, durable=True, queue_arguments=arguments) for name in QUEUES]
+
+
+app = Celery("medisecure")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@signals.worker_ready.connect
+def declare_dead_letters(sender: Any = None, **kwargs: Any) -> None:
+    """Nobody consumes the dead letters, so no consumer declares their queue: the worker does when it starts."""
+    if app.conf.broker_url.startswith("amqp"):
+        with app.connection_for_write() as connection:
+            Queue(DEAD_LETTERS, routing_key=DEAD_LETTERS, durable=True, queue_arguments={"x-queue-type": "quorum"}).bind(
+                connection.default_channel
+            ).declare()
+
+
+@signals.worker_process_init.connect
+def drop_inherited_connections(**kwargs: Any) -> None:
+    """A pool process must not share its parent's sockets: MongoDB's client is not safe across a fork."""
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        if connection.vendor == "mongodb":
+            connection.close_pool()  # type: ignore[attr-defined]
+        else:
+            connection.close()

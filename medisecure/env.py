@@ -1,0 +1,220 @@
+"""Strict reading of the environment.
+
+Each variable may also be given as `NAME_FILE`, the path of a file that holds the value (mounted secrets). A value that
+is not accepted stops the start with the variable's name and what is accepted; the value itself is never printed,
+because it may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+
+class SettingsError(Exception):
+    """One line per variable that is wrong."""
+
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+@dataclass(frozen=True)
+class Url:
+    """A server's address taken apart; `raw` is what was given."""
+
+    raw: str
+    parts: SplitResult
+
+    @property
+    def scheme(self) -> str:
+        return self.parts.scheme
+
+    @property
+    def host(self) -> str:
+        return self.parts.hostname or ""
+
+    @property
+    def port(self) -> int | None:
+        return self.parts.port
+
+    @property
+    def user(self) -> str:
+        return unquote(self.parts.username or "")
+
+    @property
+    def password(self) -> str:
+        return unquote(self.parts.password or "")
+
+    @property
+    def name(self) -> str:
+        """The path without its slash: the database's name."""
+        return unquote(self.parts.path.lstrip("/"))
+
+    @property
+    def options(self) -> dict[str, str]:
+        return dict(parse_qsl(self.parts.query, keep_blank_values=True))
+
+
+class Env:
+    """Reads variables from a mapping and collects what is wrong; `check()` raises it all at once."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self._problems: list[str] = []
+
+    def check(self) -> None:
+        if self._problems:
+            raise SettingsError("\n".join(self._problems))
+
+    def refuse(self, name: str, accepted: str) -> None:
+        self._problems.append(f"{name}: {accepted}")
+
+    def raw(self, name: str) -> str | None:
+        """The value of `NAME`, or the content of the file `NAME_FILE`; None when neither is set or it is empty."""
+        value, path = self._values.get(name), self._values.get(f"{name}_FILE")
+        if value and path:
+            self.refuse(name, f"set {name} or {name}_FILE, not both")
+        if path:
+            try:
+                value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                self.refuse(f"{name}_FILE", f"must be a readable UTF-8 file ({type(error).__name__})")
+                return None
+        return value or None
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self.raw(name)
+        return default if value is None else value
+
+    def boolean(self, name: str, default: bool) -> bool:
+        value = self.raw(name)
+        if value is None:
+            return default
+        if value.lower() in _TRUE:
+            return True
+        if value.lower() not in _FALSE:
+            self.refuse(name, "must be one of 1, true, yes, on, 0, false, no, off")
+        return False
+
+    def integer(self, name: str, default: int, *, low: int, high: int) -> int:
+        value = self.raw(name)
+        if value is None:
+            return default
+        try:
+            number = int(value)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            self.refuse(name, f"must be a whole number from {low} to {high}")
+            return default
+        return number
+
+    def choice(self, name: str, default: str, accepted: tuple[str, ...]) -> str:
+        value = self.raw(name)
+        if value is None:
+            return default
+        if value not in accepted:
+            self.refuse(name, f"must be one of {', '.join(accepted)}")
+            return default
+        return value
+
+    def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """Comma-separated values without blanks."""
+        value = self.raw(name)
+        return list(default) if value is None else [word.strip() for word in value.split(",") if word.strip()]
+
+    def url(self, name: str, schemes: tuple[str, ...], *, path: bool = False, host: bool = True) -> Url | None:
+        """An address `scheme://[user:password@]host[:port][/name][?option=value]`, or None when it is not set.
+
+        `path` demands the name after the host; `host` the host itself.
+        """
+        value = self.raw(name)
+        if value is None:
+            return None
+        shape = f"must be {' or '.join(f'{scheme}://' for scheme in schemes)}host[:port]" + ("/name" if path else "")
+        try:
+            parts = urlsplit(value)
+            parts.port  # noqa: B018: raises for a port that is not a number
+        except ValueError:
+            # Several hosts of a replica set ("a:1,b:2") are not one port number; MongoDB's and PostgreSQL's URLs allow them.
+            if "," not in value:
+                self.refuse(name, shape)
+                return None
+            parts = urlsplit(value)
+        if parts.scheme not in schemes or (host and not parts.netloc) or (path and not parts.path.strip("/")):
+            self.refuse(name, shape)
+            return None
+        return Url(value, parts)
+
+    def directory(self, name: str, default: Path) -> Path:
+        value = self.raw(name)
+        found = default if value is None else Path(value).expanduser()
+        if found.exists() and not found.is_dir():
+            self.refuse(name, "must be a folder")
+        return found.resolve()
+
+
+def sqlite(path: Path) -> dict[str, Any]:
+    """One embedded database. Writers queue for the lock at BEGIN, so that a read followed by a write cannot deadlock;
+    `synchronous=FULL` because a committed booking must survive a power cut."""
+    return {
+        "ENGINE": "django_prometheus.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+        },
+        "TEST": {"NAME": path.with_name(f"test-{path.name}")},
+    }
+
+
+def postgresql(url: Url) -> dict[str, Any]:
+    return _server("django_prometheus.db.backends.postgresql", url, {"connect_timeout": 5} | url.options)
+
+
+def mariadb(url: Url) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "charset": "utf8mb4",
+        "connect_timeout": 5,
+        # Counter rows are locked before they are read, so READ COMMITTED is enough and avoids gap locks.
+        "isolation_level": "read committed",
+        "init_command": "SET sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'",
+    }
+    return _server("django_prometheus.db.backends.mysql", url, options | url.options)
+
+
+def _server(engine: str, url: Url, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "ENGINE": engine,
+        "NAME": url.name,
+        "USER": url.user,
+        "PASSWORD": url.password,
+        # Everything after the credentials, so that PostgreSQL's "host1,host2" reaches the driver.
+        "HOST": url.host if "," not in url.parts.netloc else _hosts(url),
+        "PORT": "" if "," in url.parts.netloc else str(url.port or ""),
+        "OPTIONS": options,
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def _hosts(url: Url) -> str:
+    return ",".join(part.split(":")[0] for part in url.parts.netloc.rpartition("@")[2].split(","))
+
+
+def mongodb(url: Url) -> dict[str, Any]:
+    """Majority write concern, because an acknowledged booking must survive the loss of the primary."""
+    options: dict[str, Any] = {"serverSelectionTimeoutMS": 5000, "tz_aware": True}
+    if "w" not in url.options:
+        options["w"] = "majority"
+    return {
+        "ENGINE": "django_mongodb_backend",
+        "HOST": url.raw,
+        "NAME": url.name,
+        "OPTIONS": options,
+    }

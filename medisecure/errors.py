@@ -1,0 +1,90 @@
+"""Domain errors at the edge: problem details in the API, pages of our own elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from medisecure.kernel.errors import DomainError
+
+PROBLEM_JSON = "application/problem+json"
+
+
+def problem(status: int, code: str, title: str, **extra: Any) -> Response:
+    """A problem details response (RFC 9457 §3). `type` is a URN because there is no page to dereference."""
+    body = {"type": f"urn:medisecure:problem:{code}", "title": title, "status": status, "code": code}
+    body |= {key: value for key, value in extra.items() if value}
+    return Response(body, status=status, content_type=PROBLEM_JSON)
+
+
+def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """DRF's exception handler. What is not a refusal is left to Django: it is a fault and answers 500."""
+    set_rollback()
+    if isinstance(error, DomainError):
+        detail = str(error.detail) if error.detail else None
+        errors = {field: [str(text) for text in texts] for field, texts in error.errors.items()}
+        response = problem(error.status, error.code, str(error.title), detail=detail, errors=errors)
+        if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            response["Retry-After"] = "2"
+        return response
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    if isinstance(error, exceptions.ValidationError):
+        return problem(422, "invalid", _("Some fields are not valid."), errors=_flatten(error.detail))
+    code = str(error.default_code).replace("_", "-")
+    response = problem(error.status_code, code, str(error.default_detail))
+    if header := getattr(error, "auth_header", None):
+        response["WWW-Authenticate"] = header
+    if (wait := getattr(error, "wait", None)) is not None:
+        response["Retry-After"] = str(int(wait) + 1)
+    return response
+
+
+def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
+    """DRF's nested errors as field path → texts: {"lines.0.price": ["…"]}. Errors of no field stand under "body"."""
+    if isinstance(detail, Mapping):
+        found: dict[str, list[str]] = {}
+        for key, value in detail.items():
+            name = "" if key == "non_field_errors" else str(key)
+            found |= _flatten(value, ".".join(part for part in (path, name) if part))
+        return found
+    if isinstance(detail, list | tuple):
+        if any(isinstance(item, Mapping) for item in detail):
+            found = {}
+            for index, item in enumerate(detail):
+                found |= _flatten(item, ".".join(part for part in (path, str(index)) if part))
+            return found
+        return {path or "body": [str(item) for item in detail]}
+    return {path or "body": [str(detail)]}
+
+
+_TEMPLATES = {403: "403.html", 404: "404.html"}
+
+
+class DomainErrorMiddleware:
+    """A refusal that no view turned into a form error becomes a page with its status, never a 500."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, DomainError):
+            return None
+        template = _TEMPLATES.get(error.status, "refused.html")
+        return render(request, template, {"error": error, "lines": error.lines()}, status=error.status)

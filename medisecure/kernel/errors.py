@@ -1,0 +1,102 @@
+"""Every refusal has a name here, and is translated at the edge.
+
+API: RFC 9457 problem details. Portal and admin: a form error or a message. Commands: one line and a non-zero exit.
+A title or an error text never carries a person's data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+Text = str | Promise
+FieldErrors = Mapping[str, Sequence[Text]]
+
+
+class DomainError(Exception):
+    """A rule said no. `code` is stable and machine-readable, `status` is the HTTP status the API answers with."""
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 400
+    title: Text = _("The request cannot be carried out.")
+
+    def __init__(self, detail: Text | None = None, *, errors: FieldErrors | None = None) -> None:
+        self.detail = detail
+        self.errors: FieldErrors = errors or {}
+        super().__init__(self.code)
+
+    @property
+    def message(self) -> str:
+        """One sentence for a person, in the active language."""
+        return str(self.detail or self.title)
+
+    def lines(self) -> list[str]:
+        """The message and each field error as `field: text`, for faces that show plain text."""
+        found = [self.message] if self.detail or not self.errors else []
+        found += [f"{field}: {text}" for field, texts in self.errors.items() for text in texts]
+        return found
+
+
+class Invalid(DomainError):
+    """Input that breaks a rule; `errors` names the field and what to do."""
+
+    code = "invalid"
+    status = 422
+    title = _("Some fields are not valid.")
+
+    def __init__(self, errors: FieldErrors, detail: Text | None = None) -> None:
+        super().__init__(detail, errors=errors)
+
+
+class NotFound(DomainError):
+    """Not there, or out of this actor's sight: the two are not told apart (decision 10)."""
+
+    code = "not-found"
+    status = 404
+    title = _("Not found.")
+
+
+class Refused(DomainError):
+    """The actor's role does not allow the action on something they may see."""
+
+    code = "refused"
+    status = 403
+    title = _("You are not allowed to do this.")
+
+
+class Conflict(DomainError):
+    code = "conflict"
+    status = 409
+    title = _("The state of this item does not allow that.")
+
+
+class Stale(Conflict):
+    code = "stale"
+    title = _("Somebody else changed this in the meantime. Reload it and try again.")
+
+
+class SlotTaken(Conflict):
+    code = "slot-taken"
+    title = _("This slot has just been taken. Please choose another one.")
+
+
+class InvoiceIssued(Conflict):
+    code = "invoice-issued"
+    title = _("An issued invoice cannot be changed. Correct it with a credit note.")
+
+
+class Busy(DomainError):
+    code = "busy"
+    status = 503
+    title = _("The system is busy. Please try again in a moment.")
+
+
+class Unavailable(DomainError):
+    """A server that this action cannot do without does not answer."""
+
+    code = "unavailable"
+    status = 503
+    title = _("A part of the system does not answer. Please try again in a moment.")

@@ -1,0 +1,17 @@
+"""Kinds of in-app notice, and the sentence each one shows. No name and no clinical word: a screen may be seen by others."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+SENTENCES: Final[dict[str, str | Promise]] = {
+    "appointment-booked": _("Your appointment is booked."),
+    "appointment-moved": _("Your appointment was moved."),
+    "appointment-cancelled": _("Your appointment was cancelled."),
+    "document-added": _("A new document is in your record."),
+    "invoice-issued": _("A new invoice is ready."),
+    "payment-recorded": _("Your payment was recorded."),
+}

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class OpsConfig(AppConfig):
+    name = "medisecure.ops"
+    label = "ops"
+
+    def ready(self) -> None:
+        from medisecure import checks  # noqa: F401
+        from medisecure.accounts import schema  # noqa: F401
+
+
+class MediSecureAdminConfig(AdminConfig):
+    default_site = "medisecure.admin_site.MediSecureAdminSite"

@@ -1,0 +1,409 @@
+"""Settings, read from the environment once and checked whole before anything starts.
+
+Nothing set = the embedded hospital: three SQLite files, a local folder, a local broker and cache below `DATA_DIR`.
+Each `*_URL` moves one part to its server; `deploy/env.example` lists them all.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+from celery.schedules import crontab
+from django.utils.translation import gettext_lazy as _
+
+from medisecure import env as environment
+from medisecure.celery import queues
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environment.Env(os.environ)
+
+# Lets Django's generic classes be written with their type, ModelAdmin[Patient], on every supported version.
+django_stubs_ext.monkeypatch()
+
+# --- Where things are -------------------------------------------------------------------------------------------------
+DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
+_database_url = env.url("DATABASE_URL", ("postgresql", "postgres"), path=True)
+_appointments_url = env.url("APPOINTMENTS_URL", ("mongodb", "mongodb+srv"), path=True)
+_billing_url = env.url("BILLING_URL", ("mysql", "mariadb"), path=True)
+_s3_url = env.url("S3_URL", ("http", "https"))
+_s3_public_url = env.url("S3_PUBLIC_URL", ("http", "https"))
+_broker_url = env.url("BROKER_URL", ("amqp", "amqps"))
+_redis_url = env.url("REDIS_URL", ("redis", "rediss"))
+_email_url = env.url("EMAIL_URL", ("smtp", "smtps", "smtp+tls"))
+_servers = (_database_url, _appointments_url, _billing_url, _s3_url, _broker_url, _redis_url)
+
+#: True when nothing but this machine's disk is used: the only place where secrets may make themselves.
+EMBEDDED = not any(_servers)
+
+DEBUG = env.boolean("DEBUG", False)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]") if EMBEDDED else ())
+_public_url = env.url("PUBLIC_URL", ("http", "https"))
+#: The address under which people reach the hospital, without a slash at its end: links in mails, signed downloads.
+PUBLIC_URL = _public_url.raw.rstrip("/") if _public_url else "http://127.0.0.1:8000"
+
+
+def _embedded_secret(path: Path) -> str:
+    """A secret of this data folder's own, made once: sessions and signatures survive a restart."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="ascii") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_urlsafe(64))
+    except FileExistsError:
+        pass
+    return path.read_text(encoding="ascii")
+
+
+SECRET_KEY = env.text("SECRET_KEY")
+if not SECRET_KEY and EMBEDDED:
+    SECRET_KEY = _embedded_secret(DATA_DIR / "secret_key")
+if len(SECRET_KEY) < 50 and not EMBEDDED:
+    env.refuse("SECRET_KEY", "must be set to at least 50 characters once a server is named")
+if not EMBEDDED and not _public_url:
+    env.refuse("PUBLIC_URL", "must be set to the address that people use, once a server is named")
+if not EMBEDDED and not ALLOWED_HOSTS:
+    env.refuse("ALLOWED_HOSTS", "must list the host names, separated by commas, once a server is named")
+
+# --- Applications -----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "medisecure.kernel.apps.KernelConfig",
+    "medisecure.accounts.apps.AccountsConfig",
+    "medisecure.audit.apps.AuditConfig",
+    "medisecure.notifications.apps.NotificationsConfig",
+    "patients.apps.PatientsConfig",
+    "appointments.apps.AppointmentsConfig",
+    "billing.apps.BillingConfig",
+    "documents.apps.DocumentsConfig",
+    "medisecure.portal.apps.PortalConfig",
+    "medisecure.ops.apps.OpsConfig",
+    "medisecure.ops.apps.MediSecureAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    # Every page asks for a sign-in unless it says otherwise; a test holds the list of those that do.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "medisecure.audit.middleware.AddressMiddleware",
+    "medisecure.accounts.middleware.StaffMfaMiddleware",
+    "medisecure.accounts.middleware.UserLanguageMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "medisecure.errors.DomainErrorMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "medisecure.urls"
+WSGI_APPLICATION = "medisecure.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "medisecure.portal.context.navigation",
+            ],
+        },
+    }
+]
+
+# --- Databases (design §2) --------------------------------------------------------------------------------------------
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": environment.postgresql(_database_url)
+    if _database_url
+    else environment.sqlite(DATA_DIR / "medisecure.sqlite3"),
+    "appointments": environment.mongodb(_appointments_url)
+    if _appointments_url
+    else environment.sqlite(DATA_DIR / "appointments.sqlite3"),
+    "billing": environment.mariadb(_billing_url) if _billing_url else environment.sqlite(DATA_DIR / "billing.sqlite3"),
+}
+DATABASE_ROUTERS = ["medisecure.routers.AppRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Objects ----------------------------------------------------------------------------------------------------------
+BUCKETS = {"documents": "medisecure-documents", "images": "medisecure-images"}
+S3: dict[str, str] | None = None
+if _s3_url:
+    _endpoint = f"{_s3_url.scheme}://{_s3_url.parts.netloc.rpartition('@')[2]}"
+    S3 = {
+        "endpoint": _endpoint,
+        # Signatures cover the host: browsers may have to reach the storage under another name than the servers do.
+        "public_endpoint": _s3_public_url.raw.rstrip("/") if _s3_public_url else _endpoint,
+        "access_key": _s3_url.user,
+        "secret_key": _s3_url.password,
+        "region": _s3_url.options.get("region", "us-east-1"),
+    }
+
+
+def _bucket(name: str) -> dict[str, Any]:
+    if S3 is None:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {
+                "location": DATA_DIR / "objects" / BUCKETS[name],
+                "file_permissions_mode": 0o600,
+                "directory_permissions_mode": 0o700,
+            },
+        }
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": BUCKETS[name],
+            "endpoint_url": S3["endpoint"],
+            "access_key": S3["access_key"],
+            "secret_key": S3["secret_key"],
+            "region_name": S3["region"],
+            "addressing_style": "path",
+            "signature_version": "s3v4",
+            "default_acl": None,
+            "querystring_auth": True,
+            "file_overwrite": False,
+        },
+    }
+
+
+STORAGES = {
+    "default": _bucket("documents"),
+    "documents": _bucket("documents"),
+    "images": _bucket("images"),
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = env.directory("STATIC_ROOT", DATA_DIR / "static")
+STATICFILES_DIRS = [BASE_DIR / "static"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# --- Cache and sessions -----------------------------------------------------------------------------------------------
+CACHES: dict[str, dict[str, Any]]
+if _redis_url:
+    CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": _redis_url.raw,
+            "KEY_PREFIX": "medisecure",
+            "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 5},
+        }
+    }
+else:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": DATA_DIR / "cache",
+            "KEY_PREFIX": "medisecure",
+            # Culling removes at random, revoked tokens too: the bound is far above what one machine keeps at a time.
+            "OPTIONS": {"MAX_ENTRIES": 50_000},
+        }
+    }
+SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_NAME = "medisecure_session"
+CSRF_COOKIE_NAME = "medisecure_csrf"
+
+# --- Celery -----------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = _broker_url.raw if _broker_url else "local://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"confirm_publish": True, "connect_timeout": 2} if _broker_url else {"folder": str(DATA_DIR / "broker")}
+)
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_HEARTBEAT = 10
+CELERY_TASK_QUEUES = queues(quorum=bool(_broker_url))
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_DEFAULT_EXCHANGE = "medisecure"
+CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "topic"
+CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
+CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _broker_url else "classic"
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_RESULT_BACKEND = _redis_url.raw if _redis_url else None
+CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(_broker_url)
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    # A sweep that was not run in time is worth nothing: the next one does its work.
+    "sweep-outboxes": {"task": "kernel.sweep_outboxes", "schedule": 5.0, "options": {"expires": 30}},
+    "send-due-messages": {"task": "notifications.send_due", "schedule": 10.0, "options": {"queue": "mail", "expires": 30}},
+    "heartbeat": {"task": "ops.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
+    "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
+}
+#: Publish an event as soon as its transaction has committed; the sweep alone does it otherwise.
+OUTBOX_NUDGE = env.boolean("OUTBOX_NUDGE", True)
+
+#: How many proxies of ours stand before the web server. Behind one HAProxy the last address in X-Forwarded-For is the
+#: one it saw, and a client cannot forge that one.
+PROXIES = env.integer("PROXIES", 0 if EMBEDDED else 1, low=0, high=5)
+ALLAUTH_TRUSTED_PROXY_COUNT = PROXIES
+
+# --- People -----------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    # OWASP ASVS 5.0 §6.2.1: at least 12 characters for users.
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "medisecure.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
+# Addresses are checked by the staff who register a person; allauth must not ask for a second confirmation.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_PREVENT_ENUMERATION = True
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "MediSecure"
+#: Staff need a second factor (decision 14); the embedded demonstration does without unless told otherwise.
+STAFF_MFA_REQUIRED = env.choice("STAFF_MFA", "optional" if EMBEDDED else "required", ("required", "optional")) == "required"
+
+# --- API --------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["medisecure.accounts.tokens.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "medisecure.paging.Pages",
+    "PAGE_SIZE": 50,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "medisecure.errors.problem_details",
+    "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": PROXIES,
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ALGORITHM": "HS256",
+    "ISSUER": "medisecure",
+    "USER_ID_FIELD": "id",
+    "USER_ID_CLAIM": "sub",
+    "UPDATE_LAST_LOGIN": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MediSecure API",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "Patients, appointments, documents and invoices, for mobile apps. Errors are RFC 9457 problem details.",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+# --- Language and time ------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "fr"
+LANGUAGES = [("fr", _("French")), ("en", _("English"))]
+LANGUAGE_COOKIE_NAME = "medisecure_language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = USE_TZ = True
+TIME_ZONE = env.text("TIME_ZONE", "Europe/Paris")
+
+# --- Mail -------------------------------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("MAIL_FROM", "MediSecure <no-reply@medisecure.example>")
+if _email_url:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST = _email_url.host
+    EMAIL_PORT = _email_url.port or {"smtps": 465, "smtp+tls": 587}.get(_email_url.scheme, 25)
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email_url.user, _email_url.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _email_url.scheme == "smtps", _email_url.scheme == "smtp+tls"
+    EMAIL_TIMEOUT = 10
+else:
+    EMAIL_BACKEND = "medisecure.notifications.mail_folder.MailFolder"
+MAIL_FOLDER = DATA_DIR / "mail"
+
+# --- Security ---------------------------------------------------------------------------------------------------------
+_https = PUBLIC_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = None if EMBEDDED else ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = _https and env.boolean("SSL_REDIRECT", True)
+# The balancer asks for health over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+X_FRAME_OPTIONS = "DENY"
+_object_sources = [S3["public_endpoint"]] if S3 else []
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:", *_object_sources],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'", *_object_sources],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+# W035: outbox and inbox have the same table names in three databases, on purpose.
+SILENCED_SYSTEM_CHECKS = ["models.W035"]
+
+# --- Logs: ids and types of error, never a person's data --------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
+    "loggers": {"django.server": {"propagate": True}, "celery": {"level": "WARNING"}, "fontTools": {"level": "ERROR"}},
+}
+
+env.check()

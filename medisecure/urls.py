@@ -1,0 +1,24 @@
+"""Every address of the hospital. Pages ask for a sign-in unless `tests/architecture/public_urls.txt` names them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from medisecure.kernel.files import signed_file
+from medisecure.ops import health
+
+urlpatterns = [
+    path("", include("medisecure.portal.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("api/", include("medisecure.api")),
+    path("admin/", admin.site.urls),
+    path("files/<str:token>", signed_file, name="signed-file"),
+    path("health/", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("metrics", health.metrics, name="metrics"),
+]
+
+handler403 = "medisecure.portal.errors.forbidden"
+handler404 = "medisecure.portal.errors.not_found"
+handler500 = "medisecure.portal.errors.fault"

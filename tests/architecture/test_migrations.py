@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+from medisecure.kernel.databases import ALIASES
+from tests.cast import ALL_DATABASES
+
+
+@pytest.mark.django_db(databases=ALL_DATABASES)
+def test_every_model_change_has_its_migration() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+@pytest.mark.django_db(databases=ALL_DATABASES)
+def test_every_migration_is_applied_in_every_database() -> None:
+    call_command("migrate_all", check=True, verbosity=0)
+
+
+def test_every_database_has_one_outbox_and_one_inbox() -> None:
+    from medisecure.kernel.outbox import inbox, outbox
+
+    for alias in ALIASES:
+        assert outbox(alias) in apps.get_models()
+        assert inbox(alias) in apps.get_models()
+
+
+def test_no_foreign_key_crosses_databases() -> None:
+    from medisecure.checks import cross_database_relations
+
+    assert cross_database_relations() == []
+
+
+def test_deletes_are_protected() -> None:
+    """Inside one database a foreign key refuses to lose what it points to (decision 5)."""
+    from django.db import models
+
+    ours = ("patients", "appointments", "billing", "documents", "audit", "notifications", "kernel")
+    for model in apps.get_models():
+        if model._meta.app_label not in ours:
+            continue
+        for field in model._meta.get_fields():
+            if isinstance(field, models.ForeignKey):
+                assert field.remote_field.on_delete is models.PROTECT, f"{model._meta.label}.{field.name}"

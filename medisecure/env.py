@@ -145,7 +145,8 @@ class Env:
                 self.refuse(name, shape)
                 return None
             parts = urlsplit(value)
-        if parts.scheme not in schemes or (host and not parts.netloc) or (path and not parts.path.strip("/")):
+        hosts = parts.netloc.rpartition("@")[2]
+        if parts.scheme not in schemes or (host and not hosts) or (path and not parts.path.strip("/")):
             self.refuse(name, shape)
             return None
         return Url(value, parts)
@@ -195,16 +196,19 @@ def _server(engine: str, url: Url, options: dict[str, Any]) -> dict[str, Any]:
         "USER": url.user,
         "PASSWORD": url.password,
         # Everything after the credentials, so that PostgreSQL's "host1,host2" reaches the driver.
-        "HOST": url.host if "," not in url.parts.netloc else _hosts(url),
-        "PORT": "" if "," in url.parts.netloc else str(url.port or ""),
+        "HOST": _each(url, 0),
+        "PORT": _each(url, 1),
         "OPTIONS": options,
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
     }
 
 
-def _hosts(url: Url) -> str:
-    return ",".join(part.split(":")[0] for part in url.parts.netloc.rpartition("@")[2].split(","))
+def _each(url: Url, index: int) -> str:
+    """The hosts (0) or the ports (1) of "host:port,host:port", as libpq wants them; empty where none is named."""
+    hosts = url.parts.netloc.rpartition("@")[2].split(",")
+    found = [(host.partition(":")[0], host.partition(":")[2])[index] for host in hosts]
+    return ",".join(found) if any(found) else ""
 
 
 def mongodb(url: Url) -> dict[str, Any]:

@@ -35,6 +35,8 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
         response = problem(error.status, error.code, str(error.title), detail=detail, errors=errors)
         if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
             response["Retry-After"] = "2"
+        elif error.status == HTTPStatus.UNAUTHORIZED:
+            response["WWW-Authenticate"] = 'Bearer realm="api"'
         return response
     if isinstance(error, Http404):
         error = exceptions.NotFound()

@@ -11,6 +11,7 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import django_stubs_ext
 from celery.schedules import crontab
@@ -195,7 +196,12 @@ STORAGES = {
     "default": _bucket("documents"),
     "documents": _bucket("documents"),
     "images": _bucket("images"),
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        # Names with a hash of the content need `collectstatic` first, which tests do without.
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if env.boolean("STATIC_MANIFEST", True)
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = env.directory("STATIC_ROOT", DATA_DIR / "static")
@@ -231,7 +237,7 @@ SESSION_COOKIE_NAME = "medisecure_session"
 CSRF_COOKIE_NAME = "medisecure_csrf"
 
 # --- Celery -----------------------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = _broker_url.raw if _broker_url else "local://"
+CELERY_BROKER_URL = _broker_url.raw if _broker_url else "local://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"confirm_publish": True, "connect_timeout": 2} if _broker_url else {"folder": str(DATA_DIR / "broker")}
 )
@@ -349,6 +355,9 @@ LANGUAGE_COOKIE_NAME = "medisecure_language"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "Europe/Paris")
+if TIME_ZONE not in available_timezones():
+    env.refuse("TIME_ZONE", "must be an IANA name such as Europe/Paris")
+    TIME_ZONE = "UTC"
 
 # --- Mail -------------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("MAIL_FROM", "MediSecure <no-reply@medisecure.example>")

@@ -19,4 +19,5 @@ os.environ["DATA_DIR"] = os.environ["MEDISECURE_TEST_DATA_DIR"]
 os.environ["OUTBOX_NUDGE"] = "0"
 os.environ["STAFF_MFA"] = "optional"
 os.environ["PROXIES"] = "0"
+os.environ["STATIC_MANIFEST"] = "0"
 os.environ.setdefault("LOG_LEVEL", "WARNING")

@@ -23,3 +23,9 @@ class TooManySignIns(DomainError):
     code = "too-many-sign-ins"
     status = 429
     title = _("Too many failed sign-ins. Wait a few minutes and try again.")
+
+
+class SessionClosed(DomainError):
+    code = "session-closed"
+    status = 401
+    title = _("This session has ended. Sign in again.")

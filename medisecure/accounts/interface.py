@@ -17,7 +17,18 @@ from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.errors import Invalid
 from medisecure.kernel.transactions import atomic
 
-__all__ = ["LABELS", "STAFF", "Role", "UserCard", "create_user", "has_role", "roles_of", "user_card", "users_with_role"]
+__all__ = [
+    "LABELS",
+    "STAFF",
+    "Role",
+    "UserCard",
+    "change_language",
+    "create_user",
+    "has_role",
+    "roles_of",
+    "user_card",
+    "users_with_role",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +77,11 @@ def create_user(
     leaves the password's strength to the caller: demonstration accounts).
     """
     email = email.strip().lower()
+    longest = User._meta.get_field("email").max_length or 0
     try:
         validate_email(email)
+        if len(email) > longest:
+            raise ValidationError("too long")
     except ValidationError:
         raise Invalid({"email": [_("Enter a valid email address.")]}) from None
     user = User(email=email, full_name=full_name.strip(), language=language, is_staff=role in STAFF)
@@ -83,3 +97,11 @@ def create_user(
         user.save()
         user.groups.add(Group.objects.get(name=role.value))
     return user
+
+
+def change_language(user: User, language: str) -> None:
+    """The language in which this person reads the interface and gets mails. Raises `Invalid` for one we do not speak."""
+    if language not in dict(User._meta.get_field("language").flatchoices):
+        raise Invalid({"language": [_("This language is not available.")]})
+    user.language = language
+    user.save(update_fields=["language"])

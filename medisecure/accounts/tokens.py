@@ -13,13 +13,13 @@ from uuid import uuid4
 
 from django.core.cache import cache
 from django.utils.crypto import constant_time_compare, salted_hmac
-from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import RefreshToken, Token
 
+from medisecure.accounts.errors import SessionClosed
 from medisecure.accounts.models import User
 from medisecure.kernel.errors import Unavailable
 
@@ -46,18 +46,18 @@ def open_session(user: User) -> RefreshToken:
 def rotate(raw: str) -> RefreshToken:
     """The next refresh token of the session; the one given is used up.
 
-    Raises InvalidToken (401) for one that is expired, forged, revoked or has been used before.
+    Raises SessionClosed (401) for one that is expired, forged, revoked or has been used before.
     """
     try:
         used = RefreshToken(raw)
     except TokenError as error:
-        raise InvalidToken(_("The token is not valid or has expired. Sign in again.")) from error
+        raise SessionClosed from error
     user = _user_of(used)
     seconds = max(1, int(used["exp"] - datetime.now(UTC).timestamp()))
     # `add` is atomic on Redis: of two calls with the same token one comes second, whatever the timing.
     if not _ask(lambda: cache.add(f"used-refresh:{used['jti']}", 1, seconds)):
         revoke_session(used["sid"])
-        raise InvalidToken(_("This token was used before. The session is closed; sign in again."))
+        raise SessionClosed
     token = RefreshToken.for_user(user)
     token["sid"], token["pwm"] = used["sid"], _password_mark(user)
     return token
@@ -79,10 +79,10 @@ def revoke_session(session: str) -> None:
 def _user_of(token: Token) -> User:
     session = token.get("sid")
     if not session or _ask(lambda: cache.get(_revoked_key(session))):
-        raise InvalidToken(_("This session is closed. Sign in again."))
+        raise SessionClosed
     user = User.objects.filter(id=token[api_settings.USER_ID_CLAIM], is_active=True).first()
     if user is None or not constant_time_compare(token.get("pwm", ""), _password_mark(user)):
-        raise AuthenticationFailed(_("This session is closed. Sign in again."))
+        raise SessionClosed
     return user
 
 

@@ -213,7 +213,7 @@ def _each(url: Url, index: int) -> str:
 
 def mongodb(url: Url) -> dict[str, Any]:
     """Majority write concern, because an acknowledged booking must survive the loss of the primary."""
-    options: dict[str, Any] = {"serverSelectionTimeoutMS": 5000, "tz_aware": True}
+    options: dict[str, Any] = {"serverSelectionTimeoutMS": 5000}
     if "w" not in url.options:
         options["w"] = "majority"
     return {

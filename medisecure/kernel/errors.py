@@ -83,9 +83,29 @@ class SlotTaken(Conflict):
     title = _("This slot has just been taken. Please choose another one.")
 
 
+class PatientBusy(Conflict):
+    code = "patient-busy"
+    title = _("There is another appointment at this time. Please choose another slot.")
+
+
+class TooLate(Conflict):
+    code = "too-late"
+    title = _("It is too late to change this here. Please call the reception.")
+
+
 class InvoiceIssued(Conflict):
     code = "invoice-issued"
     title = _("An issued invoice cannot be changed. Correct it with a credit note.")
+
+
+class InvoiceNotOpen(Conflict):
+    code = "invoice-not-open"
+    title = _("This is possible only on an invoice that is issued and not cancelled.")
+
+
+class PdfNotReady(Conflict):
+    code = "pdf-not-ready"
+    title = _("The document is being made. Please try again in a moment.")
 
 
 class Busy(DomainError):
@@ -100,3 +120,11 @@ class Unavailable(DomainError):
     code = "unavailable"
     status = 503
     title = _("A part of the system does not answer. Please try again in a moment.")
+
+
+class TooLarge(DomainError):
+    """More bytes than one request may bring."""
+
+    code = "too-large"
+    status = 413
+    title = _("This file is too large.")

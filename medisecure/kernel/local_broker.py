@@ -1,9 +1,9 @@
 """The embedded broker: a kombu transport on one SQLite file, for the hospital that runs on one machine.
 
 What it keeps of RabbitMQ's promises: a message is on disk before `publish` returns, and one that no queue would take is
-refused; a consumer that dies, however it dies, gives back what it had not acknowledged; a message that keeps killing its
-consumers, and one that was rejected, becomes a dead letter. Consumers are told apart by a lock file that the operating
-system frees when the process ends, so there is no lease to tune and none to outlive.
+refused; a consumer that dies, however it dies, gives back what it had not acknowledged; a rejected message becomes a
+dead letter, and so does one that keeps killing its consumers. Consumers are told apart by a lock file that the
+operating system frees when the process ends, so there is no lease to tune and none to outlive.
 
 kombu's own file transports forget messages that a killed consumer held, which is why this one exists.
 """
@@ -26,7 +26,10 @@ from typing import Any
 from uuid import uuid4
 
 from kombu.exceptions import OperationalError
-from kombu.transport import virtual
+from kombu.transport import virtual as _kombu_virtual
+
+# The type stubs know kombu's public face only; a transport is made of the other one.
+virtual: Any = _kombu_virtual
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -139,7 +142,9 @@ class _Store:
     def bindings(self, exchange: str) -> list[tuple[str, str, str]]:
         """(type, routing key, queue) of every binding that any process made."""
         with self._open() as db:
-            return db.execute("SELECT type, routing_key, queue FROM bindings WHERE exchange = ?", (exchange,)).fetchall()
+            return db.execute(
+                "SELECT type, routing_key, queue FROM bindings WHERE exchange = ?", (exchange,)
+            ).fetchall()
 
     def put(self, queue: str, message: dict[str, Any], priority: int) -> None:
         row = (queue, message["properties"]["delivery_tag"], json.dumps(message), priority, time.time())
@@ -255,9 +260,7 @@ def _after_fork_in_child() -> None:
     _stores_lock.release()
 
 
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 class _QoS(virtual.QoS):  # type: ignore[misc]

@@ -7,13 +7,15 @@ A download goes by a signed address that expires. On S3 the server checks the si
 from __future__ import annotations
 
 import functools
+import os
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
 from django.conf import settings
 from django.core import signing
 from django.core.files.base import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.urls import reverse
 
 DOCUMENTS = "documents"
@@ -27,7 +29,7 @@ INLINE_TYPES = frozenset({"application/pdf", "image/png", "image/jpeg", "image/g
 
 def disposition(filename: str, content_type: str) -> str:
     """The Content-Disposition header for a stored object (RFC 6266, with the UTF-8 form of RFC 8187)."""
-    kind = "inline" if content_type in INLINE_TYPES else "attachment"
+    kind = "inline" if content_type.partition(";")[0].strip() in INLINE_TYPES else "attachment"
     ascii_name = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in filename) or "file"
     return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename)}"
 
@@ -46,7 +48,10 @@ class Bucket:
         """Store `content` under `key` and return the key it got: another one when `key` was taken."""
         file = File(content, name=key)
         file.content_type = content_type  # type: ignore[attr-defined]  # django-storages reads it for the S3 header
-        return str(self.storage.save(key, file))
+        stored = str(self.storage.save(key, file))
+        if isinstance(self.storage, FileSystemStorage):
+            _settle(Path(self.storage.location), stored)
+        return stored
 
     def open(self, key: str) -> IO[bytes]:
         """Raises FileNotFoundError when there is no such object."""
@@ -85,13 +90,26 @@ class Bucket:
         return url
 
 
+def _settle(location: Path, key: str) -> None:
+    """Bytes and folders are on disk before the row that names them commits: a power cut must not take only one."""
+    path = location / key
+    for item in (path, *path.parents):
+        handle = os.open(item, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if item == location:
+            return
+
+
 @functools.cache
 def _signer() -> Any:
     # Signatures cover the host, so they are made for the address under which people reach the storage.
     from boto3.session import Session
     from botocore.config import Config
 
-    s3 = settings.S3
+    s3: dict[str, str] = settings.S3 or {}
     return Session().client(
         "s3",
         endpoint_url=s3["public_endpoint"],

@@ -24,7 +24,7 @@ from medisecure.notifications.models import Message
 log = logging.getLogger(__name__)
 
 #: A claim that is older than this belongs to a worker that died.
-CLAIM = timedelta(minutes=5)
+CLAIM = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=1)
 BATCH = 200
 

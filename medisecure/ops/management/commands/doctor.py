@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -18,10 +19,15 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--wait", type=float, default=0, metavar="SECONDS", help="ask again so long while a part is not well yet"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON document, for a monitor")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = list(run_all())
+        deadline = time.monotonic() + options["wait"]
+        while not all(finding.well for finding in (findings := list(run_all()))) and time.monotonic() < deadline:
+            time.sleep(1)
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2))
         else:

@@ -1,0 +1,119 @@
+"""Invented people. Telephone numbers are of the ranges that France keeps for fiction (ARCEP decision 2018-0881), mail
+addresses of a domain that can have none (RFC 2606)."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from patients.interface import IncomingPatient
+
+SOURCE: Final = "urn:medisecure:demo"
+PATIENTS: Final = 200
+
+_GIVEN: Final = {
+    "female": (
+        "Camille Inès Louise Aïcha Margaux Élodie Nadia Sophie Chloé Yasmine Juliette Maëlle Fatou Hélène Océane Léa "
+        "Anaïs Zoé Clémence Rania Agathe Solène Noémie Amina Capucine"
+    ).split(),
+    "male": (
+        "Hugo Théo Karim Antoine Étienne Mehdi Raphaël Loïc Mathis Ousmane Gaspard Nicolas Bastien Idriss François "
+        "Jérôme Maxence Samir Quentin Aurélien Pierre Anatole Rémi Youssef Joël"
+    ).split(),
+}
+_FAMILY: Final = (
+    "Lefèvre Moreau Garnier Benali Rousseau Faure Mercier Diallo Chevalier Gauthier Perrin Robin Masson Nguyen Bouvier "
+    "Haddad Lemoine Colin Vidal Traoré Renard Barbier Picard Aubert Delorme Marchand Dupuis Brun Le\N{NO-BREAK SPACE}Goff "
+    "Da\N{NO-BREAK SPACE}Costa Morvan Guérin Kaya Charpentier Roussel Weber Lacroix Cohen Blanchard Ferreira"
+).split(" ")
+_STREETS: Final = ("rue des Tilleuls", "avenue de la Gare", "place du Marché", "chemin des Vignes", "rue Sainte-Anne")
+_TOWNS: Final = (("00100", "Valmont-sur-Loise"), ("00120", "Saint-Aubin-le-Vieux"), ("00140", "Montfleury"))
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    key: str
+    full_name: str
+    specialty: str
+    label: str
+    place: str
+    #: weekday (Monday 0) → ranges "HH:MM-HH:MM"
+    hours: dict[int, tuple[str, ...]]
+    types: tuple[str, ...]
+    grid: int = 15
+
+
+_MORNING, _AFTERNOON = "08:30-12:00", "13:30-17:30"
+_FULL: Final = {day: (_MORNING, _AFTERNOON) for day in range(5)}
+
+DOCTORS: Final = (
+    Doctor("d1", "Dr Claire Fontaine", "general", "Médecine générale", "Consultations, bâtiment A", _FULL,
+           ("consultation", "follow-up", "vaccination")),
+    Doctor("d2", "Dr Malik Seddiki", "general", "Médecine générale", "Consultations, bâtiment A",
+           {0: (_MORNING,), 1: (_MORNING, _AFTERNOON), 3: (_MORNING, _AFTERNOON), 4: (_MORNING,), 5: ("09:00-12:00",),
+            6: ("09:00-13:00", "14:00-20:00")},
+           ("consultation", "follow-up", "teleconsultation")),
+    Doctor("d3", "Dr Anne-Lise Kervella", "cardiology", "Cardiologie", "Cardiologie, 2e étage",
+           {0: (_AFTERNOON,), 2: (_MORNING, _AFTERNOON), 4: (_MORNING,)}, ("first-visit", "follow-up", "ecg"), 20),
+    Doctor("d4", "Dr Jonas Lindqvist", "cardiology", "Cardiologie", "Cardiologie, 2e étage",
+           {1: ("09:00-13:00",), 3: ("09:00-13:00", "14:00-18:00")}, ("first-visit", "follow-up", "ecg"), 20),
+    Doctor("d5", "Dr Mireille Okafor", "pediatrics", "Pédiatrie", "Pédiatrie, rez-de-jardin",
+           {0: (_MORNING, _AFTERNOON), 1: (_MORNING,), 2: ("14:00-19:00",), 3: (_MORNING, _AFTERNOON)},
+           ("consultation", "vaccination")),
+    Doctor("d6", "Dr Paul Schaeffer", "pediatrics", "Pédiatrie", "Pédiatrie, rez-de-jardin",
+           {2: (_MORNING, _AFTERNOON), 4: (_MORNING, "13:30-19:00"), 5: ("09:00-12:30",)}, ("consultation", "vaccination")),
+    Doctor("d7", "Dr Leïla Haddouche", "radiology", "Radiologie", "Imagerie, sous-sol", {day: ("07:30-13:00",) for day in range(6)},
+           ("imaging",), 30),
+    Doctor("d8", "Dr Victor Almeida", "radiology", "Radiologie", "Imagerie, sous-sol", {day: ("13:00-19:00",) for day in range(5)},
+           ("imaging",), 30),
+)  # fmt: skip
+
+#: code, French, English, minutes, code of the price list, may a patient book it
+TYPES: Final = (
+    ("consultation", "Consultation", "Visit", 20, "CS", True),
+    ("follow-up", "Consultation de suivi", "Follow-up visit", 15, "CSF", True),
+    ("first-visit", "Première consultation de spécialiste", "First visit to a specialist", 40, "CSP", True),
+    ("teleconsultation", "Téléconsultation", "Video visit", 15, "TLC", True),
+    ("vaccination", "Vaccination", "Vaccination", 15, "VAC", True),
+    ("ecg", "Électrocardiogramme", "Electrocardiogram", 20, "ECG", False),
+    ("imaging", "Échographie", "Ultrasound scan", 30, "IMG", True),
+)
+
+
+def patients(today: date) -> list[IncomingPatient]:
+    """PATIENTS invented people, the same each time but for their ages, which follow `today`."""
+    dice = random.Random(20)
+    found = []
+    for number in range(PATIENTS):
+        sex = dice.choice(("female", "male"))
+        given, family = dice.choice(_GIVEN[sex]), dice.choice(_FAMILY)
+        second = dice.choice(_GIVEN[sex])
+        child = number % 6 == 5
+        birth = today - timedelta(days=dice.randint(200, 15 * 365) if child else dice.randint(18 * 365, 92 * 365))
+        postal_code, city = dice.choice(_TOWNS)
+        mailbox = _ascii(f"{given}.{family}").replace(" ", "-")
+        found.append(
+            IncomingPatient(
+                source_id=f"patient-{number}",
+                family_name=family,
+                given_names=f"{given} {second}" if second != given else given,
+                birth_date=birth,
+                sex=sex,
+                phone=f"+33 6 39 98 {number // 100:02} {number % 100:02}",
+                email=f"{mailbox}.{number}@patients.example",
+                address_line=f"{dice.randint(1, 120)} {dice.choice(_STREETS)}",
+                postal_code=postal_code,
+                city=city,
+                country="FR",
+                language="en" if number % 9 == 4 else "fr",
+            )
+        )
+    return found
+
+
+def _ascii(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return "".join(c for c in plain.lower() if c.isalnum() or c in ".- ")

@@ -413,7 +413,11 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
-    "loggers": {"django.server": {"propagate": True}, "celery": {"level": "WARNING"}, "fontTools": {"level": "ERROR"}},
+    "loggers": {
+        # A refused address is no fault, and some carry a secret: a signed download, a password reset.
+        "django.request": {"level": "ERROR"},
+        "celery": {"level": "WARNING"},
+    },
 }
 
 env.check()

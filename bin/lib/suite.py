@@ -22,7 +22,7 @@ import environment
 ROOT = environment.ROOT
 BIN = environment.VENV / "bin"
 PARTS = ("lint", "embedded", "live", "browser")
-SOURCES = ["medisecure", "patients", "appointments", "billing", "documents", "tests", "manage.py"]
+SOURCES = ["medisecure", "deploy", "patients", "appointments", "billing", "documents", "tests", "manage.py"]
 
 
 @dataclass

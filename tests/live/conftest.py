@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import socket
 import subprocess
 import sys
 import time
@@ -39,6 +37,7 @@ class Hospital:
     environment: dict[str, str]
     programs: dict[str, Program] = field(default_factory=dict)
     base: str = ""
+    mail: str = ""
     ca: str | None = None
     cast: dict[str, Any] = field(default_factory=dict)
 
@@ -80,7 +79,7 @@ class Hospital:
         return Http(self.base, self.ca)
 
     def mailbox(self) -> Mailbox:
-        return Mailbox(self.stack / "mail")
+        return Mailbox(Path(self.mail))
 
     def stop(self) -> None:
         for program in self.programs.values():
@@ -91,12 +90,6 @@ class Hospital:
                     program.process.wait(15)
                 except subprocess.TimeoutExpired:
                     program.signal(9, group=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_ready(port: int) -> None:
@@ -121,13 +114,11 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     for name in ("MEDISECURE_TEST_DATA_DIR", "DJANGO_SETTINGS_MODULE", "PYTEST_CURRENT_TEST"):
         environment.pop(name, None)
     found = Hospital(folder, Path(os.environ["STACK_DIR"]), environment)
-    ports = [free_port(), free_port()]
+    ports = [int(port) for port in os.environ["STACK_APP_PORTS"].split()][:2]
     apps = [argument for port in ports for argument in ("--app", str(port))]
-    printed = found.servers("haproxy", *apps, "--signin-limit", "600")
-    found.base = _address(printed)
-    environment["PUBLIC_URL"] = found.base
-    certificate = found.stack / "haproxy" / "ca.pem"
-    found.ca = str(certificate) if certificate.exists() else None
+    found.servers("haproxy", *apps, "--signin-limit", "600")
+    variables = json.loads(found.servers("env", "--json"))
+    found.base, found.ca, found.mail = (variables[f"STACK_{name}"] for name in ("HTTPS_URL", "CA_FILE", "MAIL_DIR"))
     try:
         found.manage("prepare", "--no-demo", "--verbosity", "0")
         gunicorn = str(Path(sys.executable).parent / "gunicorn")
@@ -146,9 +137,3 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     finally:
         found.stop()
 
-
-def _address(printed: str) -> str:
-    """HAProxy's https address from what `bin/stack haproxy` prints, else its plain one."""
-    found = re.findall(r"https?://127\.0\.0\.1:\d+", printed)
-    assert found, printed
-    return next((address for address in found if address.startswith("https")), found[0])

@@ -23,7 +23,8 @@ SAMPLES = Path(os.environ.get("FHIR_SAMPLES", ROOT.parent / "shared" / "fhir"))
 
 
 def test_the_main_job_from_booking_to_payment(hospital: Hospital) -> None:
-    assert MainJob(hospital.http(), hospital.mailbox(), hospital.cast).run()
+    well = MainJob(hospital.http(), hospital.mailbox(), hospital.cast).run()
+    assert well, "the step that failed is printed above"
 
 
 def test_every_part_is_well(hospital: Hospital) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
@@ -21,7 +22,7 @@ class Unexpected(Exception):
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
-    headers: Mapping[str, str]
+    headers: urllib3.HTTPHeaderDict
     body: bytes
     url: str
 
@@ -66,7 +67,7 @@ class Http:
                 found = self.pool.request(method, url, body=body, headers=dict(headers or {}), redirect=False)
         except urllib3.exceptions.HTTPError as error:
             raise Unexpected(f"{url} does not answer ({type(error).__name__})") from None
-        return Answer(found.status, {key: value for key, value in found.headers.items()}, found.data, url)
+        return Answer(found.status, urllib3.HTTPHeaderDict(found.headers), found.data, url)
 
 
 @dataclass
@@ -150,10 +151,6 @@ class Browser:
         raise Unexpected(f"{path} redirects without end")
 
     def _keep(self, answer: Answer) -> None:
-        # urllib3 joins several headers of one name with a comma, which dates contain too: split before each name.
-        import re
-        from http.cookies import SimpleCookie
-
-        for part in re.split(r",\s*(?=[\w-]+=)", answer.headers.get("Set-Cookie", "")):
-            for name, morsel in SimpleCookie(part).items():
+        for header in answer.headers.getlist("Set-Cookie"):
+            for name, morsel in SimpleCookie(header).items():
                 self.cookies[name] = morsel.value

@@ -19,7 +19,6 @@ from medisecure.kernel import clock
 from patients.interface import Contact, Identity, register_patient, register_practitioner
 
 ZONE = "Europe/Paris"
-TYPE = "check-visit"
 
 
 class Command(BaseCommand):
@@ -35,7 +34,8 @@ class Command(BaseCommand):
         ):
             raise CommandError("This enters invented people: it is refused on a hospital that is reached from outside.")
         mark = uuid4().hex[:8]
-        cast: dict[str, Any] = {"zone": ZONE, "type": TYPE}
+        code = f"check-{mark}"
+        cast: dict[str, Any] = {"zone": ZONE, "type": code}
         for who, role in (
             ("doctor", Role.DOCTOR),
             ("receptionist", Role.RECEPTIONIST),
@@ -66,20 +66,20 @@ class Command(BaseCommand):
         today = clock.today()
         create_price(
             actor=None,
-            code=TYPE,
+            code=code,
             label_fr="Consultation",
             label_en="Visit",
             price_cents=3000,
-            appointment_type=TYPE,
+            appointment_type=code,
             valid_from=date(2020, 1, 1),
         )
-        create_type(code=TYPE, label_fr="Consultation", label_en="Visit", duration_minutes=15, price_code=TYPE)
+        create_type(code=code, label_fr="Consultation", label_en="Visit", duration_minutes=15, price_code=code)
         create_calendar(
             practitioner_id=practitioner.id,
             place="Check",
             zone=ZONE,
             weekly_rules=[{"weekday": day, "start": "00:00", "end": "23:55"} for day in range(7)],
-            type_codes=[TYPE],
+            type_codes=[code],
             valid_from=today - timedelta(days=1),
             lead_minutes=0,
             cancel_notice_hours=0,

@@ -26,8 +26,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         deadline = time.monotonic() + options["wait"]
-        while not all(finding.well for finding in (findings := list(run_all()))) and time.monotonic() < deadline:
+        findings = list(run_all())
+        while not all(finding.well for finding in findings) and time.monotonic() < deadline:
             time.sleep(1)
+            findings = list(run_all())
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2))
         else:

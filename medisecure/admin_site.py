@@ -16,4 +16,3 @@ class MediSecureAdminSite(admin.AdminSite):
 
 # Sign-in has one door, with its limits and second factor: allauth's.
 MediSecureAdminSite.login = secure_admin_login(MediSecureAdminSite.login)  # type: ignore[method-assign]
-

@@ -45,9 +45,9 @@ def declare_dead_letters(sender: Any = None, **kwargs: Any) -> None:
     """Nobody consumes the dead letters, so no consumer declares their queue: the worker does when it starts."""
     if app.conf.broker_url.startswith("amqp"):
         with app.connection_for_write() as connection:
-            Queue(DEAD_LETTERS, routing_key=DEAD_LETTERS, durable=True, queue_arguments={"x-queue-type": "quorum"}).bind(
-                connection.default_channel
-            ).declare()
+            Queue(
+                DEAD_LETTERS, routing_key=DEAD_LETTERS, durable=True, queue_arguments={"x-queue-type": "quorum"}
+            ).bind(connection.default_channel).declare()
 
 
 @signals.worker_process_init.connect

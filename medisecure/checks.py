@@ -7,7 +7,8 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 from django.db import models
 
 from medisecure.kernel.databases import alias_for
@@ -19,7 +20,11 @@ def cross_database_relations() -> list[tuple[str, str]]:
     for model in apps.get_models():
         for field in model._meta.get_fields():
             target = getattr(field, "related_model", None)
-            if not getattr(field, "concrete", False) or not isinstance(target, type) or not issubclass(target, models.Model):
+            if (
+                not getattr(field, "concrete", False)
+                or not isinstance(target, type)
+                or not issubclass(target, models.Model)
+            ):
                 continue
             if alias_for(target) != alias_for(model):
                 found.append((f"{model._meta.label}.{field.name}", target._meta.label))
@@ -44,7 +49,7 @@ def production_is_whole(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
     found: list[CheckMessage] = []
     if settings.EMBEDDED:
         return [
-            Warning(
+            Caution(
                 "This is the embedded start: everything is on this machine's disk.",
                 hint="Set the variables of deploy/env.example before real patients are in it.",
                 id="medisecure.W001",
@@ -65,7 +70,11 @@ def production_is_whole(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
         if not present:
             found.append(Error(f"{variable} is not set.", hint="See deploy/env.example.", id="medisecure.E003"))
     if not settings.PUBLIC_URL.startswith("https://"):
-        found.append(Error("PUBLIC_URL is not https://.", hint="Records must not cross a network in clear.", id="medisecure.E004"))
+        found.append(
+            Error(
+                "PUBLIC_URL is not https://.", hint="Records must not cross a network in clear.", id="medisecure.E004"
+            )
+        )
     if not settings.STAFF_MFA_REQUIRED:
         found.append(Error("STAFF_MFA is optional.", hint="Set STAFF_MFA=required.", id="medisecure.E005"))
     return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 
@@ -138,9 +137,9 @@ class Env:
         shape = f"must be {' or '.join(f'{scheme}://' for scheme in schemes)}host[:port]" + ("/name" if path else "")
         try:
             parts = urlsplit(value)
-            parts.port  # noqa: B018: raises for a port that is not a number
+            parts.port  # noqa: B018 - raises for a port that is not a number
         except ValueError:
-            # Several hosts of a replica set ("a:1,b:2") are not one port number; MongoDB's and PostgreSQL's URLs allow them.
+            # Several hosts ("a:1,b:2") are not one port number; MongoDB's and PostgreSQL's addresses allow them.
             if "," not in value:
                 self.refuse(name, shape)
                 return None
@@ -157,68 +156,3 @@ class Env:
         if found.exists() and not found.is_dir():
             self.refuse(name, "must be a folder")
         return found.resolve()
-
-
-def sqlite(path: Path) -> dict[str, Any]:
-    """One embedded database. Writers queue for the lock at BEGIN, so that a read followed by a write cannot deadlock;
-    `synchronous=FULL` because a committed booking must survive a power cut."""
-    return {
-        "ENGINE": "django_prometheus.db.backends.sqlite3",
-        "NAME": path,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
-        },
-        "TEST": {"NAME": path.with_name(f"test-{path.name}")},
-    }
-
-
-def postgresql(url: Url) -> dict[str, Any]:
-    return _server("django_prometheus.db.backends.postgresql", url, {"connect_timeout": 5} | url.options)
-
-
-def mariadb(url: Url) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "charset": "utf8mb4",
-        "connect_timeout": 5,
-        # Counter rows are locked before they are read, so READ COMMITTED is enough and avoids gap locks.
-        "isolation_level": "read committed",
-        "init_command": "SET sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'",
-    }
-    return _server("django_prometheus.db.backends.mysql", url, options | url.options)
-
-
-def _server(engine: str, url: Url, options: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "ENGINE": engine,
-        "NAME": url.name,
-        "USER": url.user,
-        "PASSWORD": url.password,
-        # Everything after the credentials, so that PostgreSQL's "host1,host2" reaches the driver.
-        "HOST": _each(url, 0),
-        "PORT": _each(url, 1),
-        "OPTIONS": options,
-        "CONN_MAX_AGE": 300,
-        "CONN_HEALTH_CHECKS": True,
-    }
-
-
-def _each(url: Url, index: int) -> str:
-    """The hosts (0) or the ports (1) of "host:port,host:port", as libpq wants them; empty where none is named."""
-    hosts = url.parts.netloc.rpartition("@")[2].split(",")
-    found = [(host.partition(":")[0], host.partition(":")[2])[index] for host in hosts]
-    return ",".join(found) if any(found) else ""
-
-
-def mongodb(url: Url) -> dict[str, Any]:
-    """Majority write concern, because an acknowledged booking must survive the loss of the primary."""
-    options: dict[str, Any] = {"serverSelectionTimeoutMS": 5000}
-    if "w" not in url.options:
-        options["w"] = "majority"
-    return {
-        "ENGINE": "django_mongodb_backend",
-        "HOST": url.raw,
-        "NAME": url.name,
-        "OPTIONS": options,
-    }

@@ -17,6 +17,7 @@ import django_stubs_ext
 from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
+from medisecure import backends
 from medisecure import env as environment
 from medisecure.celery import queues
 
@@ -139,63 +140,25 @@ TEMPLATES = [
 
 # --- Databases (design §2) --------------------------------------------------------------------------------------------
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": environment.postgresql(_database_url)
+    "default": backends.postgresql(_database_url)
     if _database_url
-    else environment.sqlite(DATA_DIR / "medisecure.sqlite3"),
-    "appointments": environment.mongodb(_appointments_url)
+    else backends.sqlite(DATA_DIR / "medisecure.sqlite3"),
+    "appointments": backends.mongodb(_appointments_url)
     if _appointments_url
-    else environment.sqlite(DATA_DIR / "appointments.sqlite3"),
-    "billing": environment.mariadb(_billing_url) if _billing_url else environment.sqlite(DATA_DIR / "billing.sqlite3"),
+    else backends.sqlite(DATA_DIR / "appointments.sqlite3"),
+    "billing": backends.mariadb(_billing_url) if _billing_url else backends.sqlite(DATA_DIR / "billing.sqlite3"),
 }
 DATABASE_ROUTERS = ["medisecure.routers.AppRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Objects ----------------------------------------------------------------------------------------------------------
 BUCKETS = {"documents": "medisecure-documents", "images": "medisecure-images"}
-S3: dict[str, str] | None = None
-if _s3_url:
-    _endpoint = f"{_s3_url.scheme}://{_s3_url.parts.netloc.rpartition('@')[2]}"
-    S3 = {
-        "endpoint": _endpoint,
-        # Signatures cover the host: browsers may have to reach the storage under another name than the servers do.
-        "public_endpoint": _s3_public_url.raw.rstrip("/") if _s3_public_url else _endpoint,
-        "access_key": _s3_url.user,
-        "secret_key": _s3_url.password,
-        "region": _s3_url.options.get("region", "us-east-1"),
-    }
-
-
-def _bucket(name: str) -> dict[str, Any]:
-    if S3 is None:
-        return {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {
-                "location": DATA_DIR / "objects" / BUCKETS[name],
-                "file_permissions_mode": 0o600,
-                "directory_permissions_mode": 0o700,
-            },
-        }
-    return {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "bucket_name": BUCKETS[name],
-            "endpoint_url": S3["endpoint"],
-            "access_key": S3["access_key"],
-            "secret_key": S3["secret_key"],
-            "region_name": S3["region"],
-            "addressing_style": "path",
-            "signature_version": "s3v4",
-            "default_acl": None,
-            "querystring_auth": True,
-            "file_overwrite": False,
-        },
-    }
-
-
+S3 = backends.s3(_s3_url, _s3_public_url) if _s3_url else None
+_buckets = {name: backends.bucket(bucket, S3, DATA_DIR / "objects") for name, bucket in BUCKETS.items()}
 STORAGES = {
-    "default": _bucket("documents"),
-    "documents": _bucket("documents"),
-    "images": _bucket("images"),
+    "default": _buckets["documents"],
+    "documents": _buckets["documents"],
+    "images": _buckets["images"],
     "staticfiles": {
         # Names with a hash of the content need `collectstatic` first, which tests do without.
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -211,26 +174,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 # --- Cache and sessions -----------------------------------------------------------------------------------------------
-CACHES: dict[str, dict[str, Any]]
-if _redis_url:
-    CACHES = {
-        "default": {
-            "BACKEND": "django_redis.cache.RedisCache",
-            "LOCATION": _redis_url.raw,
-            "KEY_PREFIX": "medisecure",
-            "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 5},
-        }
-    }
-else:
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-            "LOCATION": DATA_DIR / "cache",
-            "KEY_PREFIX": "medisecure",
-            # Culling removes at random, revoked tokens too: the bound is far above what one machine keeps at a time.
-            "OPTIONS": {"MAX_ENTRIES": 50_000},
-        }
-    }
+CACHES = {"default": backends.cache(_redis_url, DATA_DIR / "cache")}
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_NAME = "medisecure_session"
@@ -269,7 +213,11 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # A sweep that was not run in time is worth nothing: the next one does its work.
     "sweep-outboxes": {"task": "kernel.sweep_outboxes", "schedule": 5.0, "options": {"expires": 30}},
-    "send-due-messages": {"task": "notifications.send_due", "schedule": 10.0, "options": {"queue": "mail", "expires": 30}},
+    "send-due-messages": {
+        "task": "notifications.send_due",
+        "schedule": 10.0,
+        "options": {"queue": "mail", "expires": 30},
+    },
     "heartbeat": {"task": "ops.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
     "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
 }
@@ -311,7 +259,9 @@ ACCOUNT_PREVENT_ENUMERATION = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "MediSecure"
 #: Staff need a second factor (decision 14); the embedded demonstration does without unless told otherwise.
-STAFF_MFA_REQUIRED = env.choice("STAFF_MFA", "optional" if EMBEDDED else "required", ("required", "optional")) == "required"
+STAFF_MFA_REQUIRED = (
+    env.choice("STAFF_MFA", "optional" if EMBEDDED else "required", ("required", "optional")) == "required"
+)
 
 # --- API --------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -338,7 +288,7 @@ SIMPLE_JWT = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "MediSecure API",
     "VERSION": "1.0.0",
-    "DESCRIPTION": "Patients, appointments, documents and invoices, for mobile apps. Errors are RFC 9457 problem details.",
+    "DESCRIPTION": "Patients, appointments, documents and invoices. Errors are RFC 9457 problem details.",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -15,7 +15,10 @@ if "MEDISECURE_TEST_DATA_DIR" not in os.environ:  # workers of pytest-xdist inhe
     folder = tempfile.mkdtemp(prefix="medisecure-test-")
     os.environ["MEDISECURE_TEST_DATA_DIR"] = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-os.environ["DATA_DIR"] = os.environ["MEDISECURE_TEST_DATA_DIR"]
+# Each worker of pytest-xdist has its own cache and files, as it has its own databases.
+os.environ["DATA_DIR"] = os.path.join(  # noqa: PTH118 - as text, where it goes
+    os.environ["MEDISECURE_TEST_DATA_DIR"], os.environ.get("PYTEST_XDIST_WORKER", "main")
+)
 os.environ["OUTBOX_NUDGE"] = "0"
 os.environ["STAFF_MFA"] = "optional"
 os.environ["PROXIES"] = "0"

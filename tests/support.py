@@ -46,7 +46,7 @@ def send_mails() -> list[EmailMessage]:
         notifications.send(message_id)
     found = [email.message_from_bytes(sent.message().as_bytes(), policy=email.policy.default) for sent in mail.outbox]
     mail.outbox.clear()
-    return found  # type: ignore[return-value]
+    return found
 
 
 def api(user: User | None = None) -> APIClient:

@@ -1,4 +1,4 @@
-"""Makes the virtual environment that everything runs in. Standard library only: it runs before anything is installed."""
+"""Makes the virtual environment that everything runs in. Standard library only: nothing is installed before it."""
 
 from __future__ import annotations
 

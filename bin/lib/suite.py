@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ElementTree  # our own test runner wrote what it reads
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +93,11 @@ class Suite:
         self.step("djlint", [str(BIN / "djlint"), "templates", "--lint", "--quiet"])
         self.step("mypy", [str(BIN / "mypy"), *SOURCES, "bin/lib"], {"DATA_DIR": str(self.folder / "mypy")})
         manage = [sys.executable if not BIN.exists() else str(BIN / "python"), "manage.py"]
-        self.step("makemigrations", [*manage, "makemigrations", "--check", "--dry-run"], {"DATA_DIR": str(self.folder / "lint")})
+        self.step(
+            "makemigrations",
+            [*manage, "makemigrations", "--check", "--dry-run"],
+            {"DATA_DIR": str(self.folder / "lint")},
+        )
         if shutil.which("xgettext"):
             self.step("translations", [*manage, "check_translations"], {"DATA_DIR": str(self.folder / "lint")})
         else:
@@ -132,13 +136,17 @@ class Suite:
             for item in record["missing"]:
                 self.summary.not_run.append(f"live tests on {item['server']}: {item['advice']}")
             self.pytest("the same tests on the servers", ["-m", "not live and not browser and not embedded"], variables)
-            self.pytest("live tests", ["-m", "live", "tests/live", "-s"], {**variables, "STACK_DIR": str(self.folder / "stack")})
+            self.pytest(
+                "live tests", ["-m", "live", "tests/live", "-s"], {**variables, "STACK_DIR": str(self.folder / "stack")}
+            )
         finally:
             self.step("servers down", [*stack, "down"])
 
     def browser(self) -> None:
         if not shutil.which("chromium"):
-            self.summary.not_run.append("browser tests: chromium is not on PATH (Debian packages chromium, fonts-dejavu-core)")
+            self.summary.not_run.append(
+                "browser tests: chromium is not on PATH (Debian packages chromium, fonts-dejavu-core)"
+            )
             return
         self.pytest("browser tests", ["-m", "browser", "tests/browser"])
 
@@ -171,5 +179,7 @@ def _set_up(suite: Suite) -> None:
         try:
             environment.ensure(["requirements/server.txt", "requirements/live.txt"])
         except environment.SetupError as error:
-            suite.summary.not_run.append(f"live tests: {error} (mysqlclient needs gcc, pkg-config, libmariadb-dev, python3-dev)")
+            suite.summary.not_run.append(
+                f"live tests: {error} (mysqlclient needs gcc, pkg-config, libmariadb-dev, python3-dev)"
+            )
     suite.summary.steps.append(("set-up", time.monotonic() - started, True))

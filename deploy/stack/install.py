@@ -64,6 +64,6 @@ def install(packages: Sequence[str]) -> None:
             ["apt-get", "install", "-q", "-y", "--no-install-recommends", "--no-upgrade", *packages],
         ):
             # The command is ours; the package names come from our own list.
-            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
+            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False)
             if done.returncode:
                 raise CannotInstall(f"`{' '.join(command[:2])}` failed")

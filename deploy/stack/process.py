@@ -148,7 +148,7 @@ def spawn(launch: Launch, log: Path, marker: str) -> subprocess.Popen[bytes]:
     """Start a server in a session of its own, with its output appended to `log`."""
     env = {**base_environment(launch.folder), **launch.env, MARKER: marker}
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 (programs of our own list)
+        return subprocess.Popen(
             launch.argv,
             cwd=launch.folder,
             env=env,
@@ -164,7 +164,7 @@ def run_tool(launch: Launch, *, marker: str, seconds: float = 60, stdin: str = "
     """Run a one-off program to its end and return what it printed. Raises ToolFailed."""
     env = {**base_environment(launch.folder), **launch.env, MARKER: marker}
     try:
-        done = subprocess.run(  # noqa: S603 (programs of our own list)
+        done = subprocess.run(
             launch.argv,
             cwd=launch.folder,
             env=env,

@@ -23,7 +23,7 @@ class EditUserForm(UserChangeForm[User]):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin[User]):
     form = EditUserForm
     add_form = NewUserForm
     ordering: ClassVar[Any] = ["full_name"]
@@ -43,8 +43,8 @@ class UserAdmin(DjangoUserAdmin):
     def role_names(self, user: User) -> str:
         from medisecure.accounts.roles import LABELS
 
-        # Role is text, so a group's name finds its label.
-        return ", ".join(str(LABELS.get(group.name, group.name)) for group in user.groups.all())
+        known = {role.value: label for role, label in LABELS.items()}
+        return ", ".join(str(known.get(group.name, group.name)) for group in user.groups.all())
 
     def get_queryset(self, request: Any) -> Any:
         return super().get_queryset(request).prefetch_related("groups")

@@ -21,4 +21,6 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
+        from medisecure.accounts import schema  # noqa: F401 - tells the OpenAPI document how to sign in
+
         post_migrate.connect(_sync_roles, dispatch_uid="medisecure.accounts.sync-roles")

@@ -16,7 +16,9 @@ class BadCredentials(DomainError):
 class OtpRequired(DomainError):
     code = "otp-required"
     status = 401
-    title = _("Send the one-time code of your second factor as “otp”. Staff set one up at the first sign-in in the browser.")
+    title = _(
+        "Send the one-time code of your second factor as “otp”. Staff set one up at the first sign-in in the browser."
+    )
 
 
 class TooManySignIns(DomainError):

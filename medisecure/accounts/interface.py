@@ -100,7 +100,7 @@ def create_user(
 
 
 def change_language(user: User, language: str) -> None:
-    """The language in which this person reads the interface and gets mails. Raises `Invalid` for one we do not speak."""
+    """The language a person reads the interface and gets mails in. Raises `Invalid` for one we do not speak."""
     if language not in dict(User._meta.get_field("language").flatchoices):
         raise Invalid({"language": [_("This language is not available.")]})
     user.language = language

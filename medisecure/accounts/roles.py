@@ -49,7 +49,9 @@ _CLINICAL = {
 
 PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
     Role.PATIENT: frozenset(),
-    Role.DOCTOR: frozenset(_CLINICAL | {"patients.write_record", "appointments.book_for_others", "appointments.overbook"}),
+    Role.DOCTOR: frozenset(
+        _CLINICAL | {"patients.write_record", "appointments.book_for_others", "appointments.overbook"}
+    ),
     Role.NURSE: frozenset(_CLINICAL | {"patients.write_record"}),
     Role.RECEPTIONIST: frozenset(
         {

@@ -56,7 +56,7 @@ def remember(scope: str, seconds: int, compute: Callable[[], T], *, name: str = 
     try:
         key = f"{scope}:{name}:{_generation(scope)}"
         found: Any = cache.get(key, _MISSING)
-    except Exception as error:  # noqa: BLE001: the client library decides what a dead server raises
+    except Exception as error:  # noqa: BLE001 - the client library decides what a dead server raises
         log.warning("cache read failed: %s", type(error).__name__)
         return compute(), False
     if found is not _MISSING:

@@ -20,7 +20,7 @@ class PinnedQuerySet(models.QuerySet[M]):
     def __init__(
         self, model: type[M] | None = None, query: Any = None, using: str | None = None, hints: Any = None
     ) -> None:
-        if model is not None and not getattr(model, "__module__", "") == "__fake__":
+        if model is not None and model.__module__ != "__fake__":
             require_alias(model, using)
         super().__init__(model, query, using, hints)
 

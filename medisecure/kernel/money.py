@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from django.utils import formats
-
 
 def to_cents(amount: Decimal) -> int:
     """Euros to cents, half away from zero (the commercial rule): `Decimal("0.005")` → 1."""
@@ -44,15 +42,3 @@ def split_cents(total: int, weights: Sequence[int]) -> list[int]:
     for _, index in sorted(remainders, reverse=True)[: abs(total) - sum(parts)]:
         parts[-index] += 1
     return [sign * part for part in parts]
-
-
-def format_cents(cents: int) -> str:
-    """The amount as people read it in the active language: "1 234,56 €" in French, "€1,234.56" in English."""
-    from django.utils.translation import get_language
-
-    figure = formats.number_format(to_decimal(abs(cents)), decimal_pos=2, use_l10n=True, force_grouping=True)
-    sign = "-" if cents < 0 else ""
-    if (get_language() or "fr").startswith("en"):
-        return f"{sign}€{figure}"
-    # A no-break space keeps the sign with its figure at the end of a line.
-    return f"{sign}{figure}\N{NO-BREAK SPACE}€"

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 #: The nudge has this long before the sweep takes an event for missed.
 SWEEP_AFTER = timedelta(seconds=2)
 SWEEP_BATCH = 500
-#: After a failed publish this process leaves events to the sweep for so long, so that no booking waits for a dead broker.
+#: After a failed publish this process leaves events to the sweep for so long: no booking waits for a dead broker.
 PAUSE_SECONDS = 5.0
 
 _paused_until = 0.0
@@ -82,7 +82,9 @@ def emit(alias: str, name: str, payload: Mapping[str, Value]) -> UUID:
     Raises RuntimeError outside a transaction, ValueError for a payload that the catalogue does not allow.
     """
     if not in_atomic(alias):
-        raise RuntimeError(f"emit({name!r}) outside a transaction on {alias!r}: the change and its event must commit together")
+        raise RuntimeError(
+            f"emit({name!r}) outside a transaction on {alias!r}: the change and its event must commit together"
+        )
     check_payload(name, payload)
     row = outbox(alias).objects.create(name=name, payload=dict(payload))
     on_commit(alias, functools.partial(_nudge, alias, row.id), robust=True)
@@ -95,7 +97,7 @@ def _nudge(alias: str, event_id: UUID) -> None:
         return
     try:
         publish(alias, outbox(alias).objects.filter(id=event_id, published_at=None))
-    except Exception as error:  # noqa: BLE001: the change is committed; whatever the broker says, the sweep goes on from here
+    except Exception as error:  # noqa: BLE001 - the change is committed; the sweep goes on from here
         _paused_until = time.monotonic() + PAUSE_SECONDS
         log.warning("event %s not published yet (%s); the sweep will", event_id, type(error).__name__)
 

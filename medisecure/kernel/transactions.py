@@ -57,14 +57,21 @@ def _mongo_atomic(connection: Any) -> Iterator[None]:
     outermost = not connection.in_atomic_block_mongo
     if outermost:
         setattr(connection, _DOOMED, False)
-    with backend_atomic(using=connection.alias):
-        try:
-            yield
-        except BaseException:
-            setattr(connection, _DOOMED, True)
-            raise
-        if outermost and getattr(connection, _DOOMED):
-            raise TransactionDoomed(f"a block inside this transaction on {connection.alias!r} failed")
+    try:
+        with backend_atomic(using=connection.alias):
+            try:
+                yield
+            except BaseException:
+                setattr(connection, _DOOMED, True)
+                raise
+            if outermost and getattr(connection, _DOOMED):
+                raise TransactionDoomed(f"a block inside this transaction on {connection.alias!r} failed")
+    finally:
+        # A commit that the server refuses raises the driver's own error, after which the backend keeps the session: the
+        # next transaction on this connection would go on in the dead one. Ending the session aborts what is open.
+        if outermost and connection.session is not None:
+            connection._end_session()
+            connection.run_on_commit = []
 
 
 def in_atomic(alias: str) -> bool:
@@ -81,7 +88,7 @@ def on_commit(alias: str, func: Callable[[], object], *, robust: bool = False) -
 
 
 def is_transient(connection: BaseDatabaseWrapper, error: BaseException) -> bool:
-    """True when the same unit of work may succeed if it is run again: it lost to another one and left nothing behind."""
+    """True when the same unit of work may succeed if run again: it lost to another one and left nothing behind."""
     cause = error.__cause__ if isinstance(error, DatabaseError) else error
     match connection.vendor:
         case "postgresql":
@@ -120,7 +127,7 @@ def transactional(alias: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                         raise
                     if attempt == ATTEMPTS - 1:
                         raise Busy from error
-                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311: spreads the next tries, no secret
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads the next tries, no secret
             raise AssertionError("unreachable")
 
         return wrapper

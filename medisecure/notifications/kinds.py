@@ -1,4 +1,4 @@
-"""Kinds of in-app notice, and the sentence each one shows. No name and no clinical word: a screen may be seen by others."""
+"""Kinds of in-app notice, and the sentence of each. No name and no clinical word: others may see the screen."""
 
 from __future__ import annotations
 

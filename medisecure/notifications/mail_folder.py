@@ -1,4 +1,4 @@
-"""The embedded mail server: each mail is a file `<time>-<id>.eml` in `DATA_DIR/mail`, complete before it has its name."""
+"""The embedded mail server: each mail is a file `<time>-<id>.eml` in `DATA_DIR/mail`, whole when it has its name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MailFolder(BaseEmailBackend):
             name = f"{clock.now():%Y%m%dT%H%M%S}-{new_id()}"
             partial = self.folder / f".{name}.partial"
             with partial.open("wb") as file:
-                file.write(mail.message().as_bytes(linesep="\r\n"))
+                file.write(mail.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's own
                 file.flush()
                 os.fsync(file.fileno())
             partial.rename(self.folder / f"{name}.eml")

@@ -33,7 +33,9 @@ def due(limit: int = BATCH) -> list[UUID]:
     """Mails to send now: due ones, and those whose sender died. Oldest first."""
     now = clock.now()
     waiting = Q(status=Message.Status.QUEUED) | Q(status=Message.Status.SENDING)
-    return list(Message.objects.filter(waiting, due_at__lte=now).order_by("due_at").values_list("id", flat=True)[:limit])
+    return list(
+        Message.objects.filter(waiting, due_at__lte=now).order_by("due_at").values_list("id", flat=True)[:limit]
+    )
 
 
 def send(message_id: UUID) -> bool:

@@ -20,8 +20,8 @@ def nudge_sender(message_id: UUID) -> None:
     if not settings.OUTBOX_NUDGE or time.monotonic() < _paused_until:
         return
     try:
-        send_one.apply_async(args=[str(message_id)], queue="mail", retry=False)
-    except Exception as error:  # noqa: BLE001: the row is committed; whatever the broker says, the regular look finds it
+        send_one.apply_async(args=(str(message_id),), queue="mail", retry=False)
+    except Exception as error:  # noqa: BLE001 - the row is committed; whatever the broker says, the regular look finds it
         _paused_until = time.monotonic() + 5
         log.warning("mail %s not queued yet (%s)", message_id, type(error).__name__)
 

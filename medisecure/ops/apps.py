@@ -10,7 +10,6 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         from medisecure import checks  # noqa: F401
-        from medisecure.accounts import schema  # noqa: F401
 
 
 class MediSecureAdminConfig(AdminConfig):

@@ -23,7 +23,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 QUEUES = "mail,push,documents,imaging,reports,exports,billing,default"
 READY_SECONDS = 60.0
 #: What moves a part to a server. The embedded start is embedded, whatever the shell that starts it has set.
-SERVER_VARIABLES = ("DATABASE_URL", "APPOINTMENTS_URL", "BILLING_URL", "S3_URL", "S3_PUBLIC_URL", "BROKER_URL", "REDIS_URL", "EMAIL_URL")
+SERVER_VARIABLES = (
+    "DATABASE_URL",
+    "APPOINTMENTS_URL",
+    "BILLING_URL",
+    "S3_URL",
+    "S3_PUBLIC_URL",
+    "BROKER_URL",
+    "REDIS_URL",
+    "EMAIL_URL",
+)
 
 
 def arguments() -> argparse.Namespace:
@@ -39,7 +48,11 @@ def arguments() -> argparse.Namespace:
 
 def _environment(data: Path, port: int) -> dict[str, str]:
     values = {key: value for key, value in os.environ.items() if key.removesuffix("_FILE") not in SERVER_VARIABLES}
-    values |= {"DATA_DIR": str(data), "PUBLIC_URL": f"http://127.0.0.1:{port}", "DJANGO_SETTINGS_MODULE": "medisecure.settings"}
+    values |= {
+        "DATA_DIR": str(data),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "DJANGO_SETTINGS_MODULE": "medisecure.settings",
+    }
     return values
 
 
@@ -76,7 +89,18 @@ def start_programs(supervisor: Supervisor, data: Path, port: int) -> None:
     logs = data / "logs"
     bin_folder = Path(sys.executable).parent
     web = [str(bin_folder / "gunicorn"), "medisecure.wsgi:application", "--bind", f"127.0.0.1:{port}"]
-    web += ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--timeout", "60", "--graceful-timeout", "5"]
+    web += [
+        "--worker-class",
+        "gthread",
+        "--workers",
+        "1",
+        "--threads",
+        "8",
+        "--timeout",
+        "60",
+        "--graceful-timeout",
+        "5",
+    ]
     web += ["--log-level", "warning"]
     supervisor.start("web server", web, logs / "web.log")
     celery = [str(bin_folder / "celery"), "-A", "medisecure"]

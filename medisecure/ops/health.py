@@ -44,7 +44,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 def _answers(alias: str) -> bool:
     try:
         ping(alias)
-    except Exception as error:  # noqa: BLE001: each driver has its own error classes; any of them means "no"
+    except Exception as error:  # noqa: BLE001 - each driver has its own error classes; any of them means "no"
         log.error("database %s does not answer: %s", alias, type(error).__name__)
         return False
     return True
@@ -65,7 +65,7 @@ def ping(alias: str) -> None:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus metrics, for whoever holds METRICS_TOKEN (Authorization: Bearer …); without one set, this machine only."""
+    """Prometheus metrics for whoever holds METRICS_TOKEN (Authorization: Bearer …); without one, this machine only."""
     if settings.METRICS_TOKEN:
         scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not constant_time_compare(token, settings.METRICS_TOKEN):

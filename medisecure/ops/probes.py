@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import smtplib
 import time
 from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ class Probe:
         started = time.perf_counter()
         try:
             version = self.ask()
-        except Exception as error:  # noqa: BLE001: each driver has error classes of its own; any of them is the finding
+        except Exception as error:  # noqa: BLE001 - each driver has error classes of its own; any of them is the finding
             problem = str(error) if isinstance(error, NotWell) else type(error).__name__
             return Finding(self.part, self.kind, False, "", None, problem, self.advice)
         return Finding(self.part, self.kind, True, version, (time.perf_counter() - started) * 1000, "", "")
@@ -68,21 +69,21 @@ def probes() -> list[Probe]:
         Probe(
             f"database {alias}",
             _engine(alias),
-            lambda alias=alias: _database(alias),  # type: ignore[misc]
+            functools.partial(_database, alias),
             f"Check {variable} and that the server runs; then: manage.py migrate_all",
         )
         for alias, variable in ((DEFAULT, "DATABASE_URL"), (APPOINTMENTS, "APPOINTMENTS_URL"), (BILLING, "BILLING_URL"))
     ]
     kind = "S3" if settings.S3 else "folder"
-    for name in (DOCUMENTS, IMAGES):
-        found.append(
-            Probe(
-                f"storage {name}",
-                kind,
-                lambda name=name: _storage(name),  # type: ignore[misc]
-                f"Check S3_URL and that the bucket {settings.BUCKETS[name]} exists and may be written to",
-            )
+    found += [
+        Probe(
+            f"storage {name}",
+            kind,
+            functools.partial(_storage, name),
+            f"Check S3_URL and that the bucket {settings.BUCKETS[name]} exists and may be written to",
         )
+        for name in (DOCUMENTS, IMAGES)
+    ]
     amqp = settings.CELERY_BROKER_URL.startswith("amqp")
     redis = "redis" in settings.CACHES["default"]["BACKEND"].lower()
     found += [
@@ -101,7 +102,9 @@ def probes() -> list[Probe]:
 
 
 def _engine(alias: str) -> str:
-    return {"postgresql": "PostgreSQL", "mongodb": "MongoDB", "mysql": "MariaDB", "sqlite": "SQLite"}[connections[alias].vendor]
+    return {"postgresql": "PostgreSQL", "mongodb": "MongoDB", "mysql": "MariaDB", "sqlite": "SQLite"}[
+        connections[alias].vendor
+    ]
 
 
 def _database(alias: str) -> str:
@@ -160,7 +163,7 @@ def _broker() -> str:
 def _worker() -> str:
     """A message to the default queue must come back through the cache: broker, worker and cache in one."""
     mark = uuid4().hex
-    echo.apply_async(args=[mark], queue="default", retry=False, expires=ECHO_SECONDS * 2)
+    echo.apply_async(args=(mark,), queue="default", retry=False, expires=ECHO_SECONDS * 2)
     deadline = time.monotonic() + ECHO_SECONDS
     while time.monotonic() < deadline:
         if cache.get(f"ops:echo:{mark}"):

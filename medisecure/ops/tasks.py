@@ -4,7 +4,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-#: Written by the worker whenever the scheduler's message reaches it: proof that scheduler, broker, worker and cache work.
+#: Written by the worker when the scheduler's message reaches it: proof that scheduler, broker, worker and cache work.
 HEARTBEAT_KEY = "ops:heartbeat"
 
 

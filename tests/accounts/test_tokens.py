@@ -143,16 +143,16 @@ def test_staff_without_a_second_factor_stay_outside_where_it_is_required(dr_bose
     problem(sign_in(dr_bose.email), 401, "otp-required")
 
 
-def test_staff_without_a_second_factor_are_led_to_set_one_up(
-    dr_bose: User, client: Any, settings: Settings
-) -> None:
+def test_staff_without_a_second_factor_are_led_to_set_one_up(dr_bose: User, client: Any, settings: Settings) -> None:
     settings.STAFF_MFA_REQUIRED = True
     client.force_login(dr_bose)
     answer = client.get("/admin/")
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/2fa/totp/activate/")
 
 
-@pytest.mark.parametrize("body", [{}, {"email": "x"}, {"email": "a@b.fr"}, {"email": ["a"], "password": {}}, [], "text"])
+@pytest.mark.parametrize(
+    "body", [{}, {"email": "x"}, {"email": "a@b.fr"}, {"email": ["a"], "password": {}}, [], "text"]
+)
 def test_malformed_credentials_name_the_field(body: Any) -> None:
     answer = APIClient().post("/api/token", body, format="json")
     assert problem(answer, 422, "invalid")["errors"]

@@ -26,7 +26,11 @@ def imports(path: Path) -> Iterator[str]:
 
 def sources() -> list[Path]:
     found = [path for app in APPS for path in (ROOT / app).rglob("*.py")]
-    found += [path for part in ("portal", "ops", *(name.split(".")[1] for name in PLATFORM)) for path in (ROOT / "medisecure" / part).rglob("*.py")]
+    found += [
+        path
+        for part in ("portal", "ops", *(name.split(".")[1] for name in PLATFORM))
+        for path in (ROOT / "medisecure" / part).rglob("*.py")
+    ]
     return [path for path in found if "migrations" not in path.parts]
 
 

@@ -53,7 +53,9 @@ def test_a_stranger_gets_nothing(client: Client, route: str) -> None:
     path = "/" + fill(route)
     response = client.get(path)
     if response.status_code in (301, 302):
-        assert "/accounts/login/" in response["Location"] or "/admin/login/" in response["Location"], response["Location"]
+        assert "/accounts/login/" in response["Location"] or "/admin/login/" in response["Location"], response[
+            "Location"
+        ]
     else:
         assert response.status_code in (401, 403, 404, 405), f"{path}: {response.status_code}"
 

@@ -15,8 +15,8 @@ import pytest
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
-from medisecure.kernel import local_broker
 from medisecure.kernel.event_queues import QUEUES
+from medisecure.kernel.local_broker import store as broker_store
 from tests.kernel.broker_tasks import second_time_lucky, slow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +137,7 @@ def test_a_rejected_message_is_kept_as_a_dead_letter(connect: Callable[[], Any],
     publish(connection, "poison")
     take(connection).reject()
     assert take(connection) is None
-    with local_broker.store(folder)._open() as db:
+    with broker_store.store_in(folder)._open() as db:
         assert db.execute("SELECT queue, dead, owner FROM messages").fetchall() == [("mail", 1, None)]
 
 
@@ -151,7 +151,7 @@ def test_a_requeued_message_comes_again_and_says_so(connect: Callable[[], Any]) 
 def test_a_message_that_keeps_failing_its_consumers_dies_at_last(connect: Callable[[], Any]) -> None:
     connection = connect()
     publish(connection, "killer")
-    for _time in range(local_broker.DELIVERY_LIMIT):
+    for _time in range(broker_store.DELIVERY_LIMIT):
         take(connection).requeue()
     assert take(connection) is None
 
@@ -161,8 +161,8 @@ def test_what_a_killed_consumer_held_is_given_to_the_next(
 ) -> None:
     publish(connect(), "held")
     process = _python("m = take(connection); print('held', flush=True); time.sleep(60)", folder, wait_for="held")
-    monkeypatch.setattr(local_broker, "_RECOVER_EVERY", 0.0)
-    store = local_broker.store(folder)
+    monkeypatch.setattr(broker_store, "RECOVER_EVERY", 0.0)
+    store = broker_store.store_in(folder)
     store.recover()
     assert take(connect()) is None, "a living consumer keeps its message"
     process.kill()
@@ -187,7 +187,7 @@ def test_a_forked_child_neither_settles_nor_loses_what_its_parent_holds(
     process = _python(code, folder, wait_for="forked")
     try:
         assert bodies(connect()) == ["child"]
-        with local_broker.store(folder)._open() as db:
+        with broker_store.store_in(folder)._open() as db:
             assert db.execute("SELECT count(*) FROM messages WHERE owner IS NOT NULL").fetchone() == (1,)
     finally:
         process.kill()
@@ -209,13 +209,13 @@ def test_an_idle_look_reads_no_queue(connect: Callable[[], Any], monkeypatch: py
     consumer = connection.Consumer([_queue(name) for name in QUEUES], callbacks=[lambda body, message: message.ack()])
     consumer.consume()
     looks: list[str] = []
-    real = local_broker._Store.get
+    real = broker_store.Store.get
 
-    def counted(self: local_broker._Store, queue: str) -> dict[str, Any]:
+    def counted(self: broker_store.Store, queue: str) -> dict[str, Any]:
         looks.append(queue)
         return real(self, queue)
 
-    monkeypatch.setattr(local_broker._Store, "get", counted)
+    monkeypatch.setattr(broker_store.Store, "get", counted)
     with pytest.raises(TimeoutError):
         connection.drain_events(timeout=0.3)
     assert sorted(looks) == sorted(QUEUES), "once through all queues, then only the file's version"
@@ -257,7 +257,7 @@ def _embedded(data_dir: Path) -> dict[str, str]:
     return {**kept, "DATA_DIR": str(data_dir)}
 
 
-def _wait_for(happened: Path, line: str, *, times: int = 1, seconds: float = 20) -> list[str]:
+def _wait_for(happened: Path, line: str, *, times: int = 1, seconds: float = 60) -> list[str]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         lines = happened.read_text().splitlines() if happened.exists() else []
@@ -288,7 +288,7 @@ def test_a_task_whose_worker_is_killed_runs_in_the_next_one_and_retries_arrive(
         lines = _wait_for(happened, "slow ended")
     finally:
         second.terminate()
-        second.wait(timeout=20)
+        second.wait(timeout=60)
     assert lines.count("slow started") == 2
     assert lines.count("slow ended") == 1
     assert lines.count("lucky try 0") == 1

@@ -39,7 +39,8 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What would reach the broker."""
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "medisecure.kernel.tasks.deliver.apply_async", lambda kwargs, queue, retry: sent.append({**kwargs, "queue": queue})
+        "medisecure.kernel.tasks.deliver.apply_async",
+        lambda kwargs, queue, retry: sent.append({**kwargs, "queue": queue}),
     )
     return sent
 
@@ -83,7 +84,7 @@ def test_an_event_outside_a_transaction_is_refused() -> None:
     ],
 )
 def test_only_what_the_catalogue_allows_may_be_sent(name: str, payload: dict[str, Any]) -> None:
-    with atomic(DEFAULT), pytest.raises(ValueError):  # noqa: PT011: each names its own key
+    with atomic(DEFAULT), pytest.raises(ValueError):
         emit(DEFAULT, name, payload)
 
 
@@ -135,7 +136,7 @@ def test_a_crash_between_publish_and_mark_publishes_again(
     with atomic(DEFAULT):
         emit(DEFAULT, "invoice.paid", PAYLOAD)
     with monkeypatch.context() as crash:
-        crash.setattr(outbox.clock, "now", lambda: (_ for _ in ()).throw(Planned()))
+        crash.setattr(clock, "now", lambda: (_ for _ in ()).throw(Planned()))
         with pytest.raises(Planned):
             outbox.publish(DEFAULT, outbox.pending(DEFAULT))
     outbox.publish(DEFAULT, outbox.pending(DEFAULT))
@@ -163,7 +164,7 @@ def test_an_event_delivered_to_eight_workers_at_once_has_one_effect(counting: li
         start.wait()
         try:
             results.append(outbox.consume(found, event))
-        except BaseException as error:  # noqa: BLE001: shown by the assertion below
+        except BaseException as error:  # noqa: BLE001 - shown by the assertion below
             results.append(error)
         finally:
             connections[DEFAULT].close()
@@ -177,7 +178,9 @@ def test_an_event_delivered_to_eight_workers_at_once_has_one_effect(counting: li
     assert Notice.objects.count() == 1
 
 
-def test_a_consumer_that_fails_leaves_no_trace_and_may_try_again(counting: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_consumer_that_fails_leaves_no_trace_and_may_try_again(
+    counting: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (found,) = consumers_of("invoice.paid")
     event = Event(new_id(), "invoice.paid", PAYLOAD)
 
@@ -192,7 +195,9 @@ def test_a_consumer_that_fails_leaves_no_trace_and_may_try_again(counting: list[
     assert outbox.consume(found, event) is True
 
 
-def test_old_events_are_forgotten_and_waiting_ones_never(published: list[dict[str, Any]], counting: list[Event]) -> None:
+def test_old_events_are_forgotten_and_waiting_ones_never(
+    published: list[dict[str, Any]], counting: list[Event]
+) -> None:
     long_ago = clock.now() - timedelta(days=100)
     model = outbox.outbox(DEFAULT)
     model.objects.create(name="invoice.paid", created_at=long_ago, published_at=long_ago)

@@ -93,7 +93,7 @@ def test_two_writers_of_one_row_both_arrive(alias: str) -> None:
         start.wait()
         try:
             increment()
-        except BaseException as error:  # noqa: BLE001: shown by the assertion below
+        except BaseException as error:  # noqa: BLE001 - shown by the assertion below
             errors.append(error)
         finally:
             connections[alias].close()

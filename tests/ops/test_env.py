@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from medisecure.env import Env, SettingsError, mariadb, mongodb, postgresql
+from medisecure.backends import mariadb, mongodb, postgresql
+from medisecure.env import Env, SettingsError
 
 
 def problems(env: Env) -> str:
@@ -48,7 +49,15 @@ def test_numbers_have_bounds(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["postgres", "http://db/x", "postgresql:///x", "postgresql://db", "postgresql://db:port/x", "postgresql://db:99999/x"]
+    "value",
+    [
+        "postgres",
+        "http://db/x",
+        "postgresql:///x",
+        "postgresql://db",
+        "postgresql://db:port/x",
+        "postgresql://db:99999/x",
+    ],
 )
 def test_an_address_has_its_shape(value: str) -> None:
     env = Env({"DATABASE_URL": value})

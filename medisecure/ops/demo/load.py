@@ -105,7 +105,13 @@ class Demo:
                 email, password = f"{role.value.replace('_', '-')}@demo.example", secrets.token_urlsafe(9)
                 user = create_user(email=email, full_name=name, role=role, password=password, check=False)
                 rows.append(
-                    {"role": str(LABELS[role]), "code": role.value, "email": email, "password": password, "id": str(user.id)}
+                    {
+                        "role": str(LABELS[role]),
+                        "code": role.value,
+                        "email": email,
+                        "password": password,
+                        "id": str(user.id),
+                    }
                 )
         return rows
 
@@ -201,7 +207,10 @@ class Demo:
                             "Le traitement en cours est poursuivi. Contrôle dans six mois, plus tôt si besoin.",
                         ],
                         "signature": dice.choice(DOCTORS).full_name,
-                        "seller": {"name": "Centre hospitalier de Valmont", "lines": ["1 avenue de l’Hôpital", "00100 Valmont-sur-Loise"]},
+                        "seller": {
+                            "name": "Centre hospitalier de Valmont",
+                            "lines": ["1 avenue de l’Hôpital", "00100 Valmont-sur-Loise"],
+                        },
                     },
                 )
                 import_document(
@@ -273,7 +282,7 @@ def starts(doctor: Doctor, day: date) -> list[datetime]:
     """Every start on the doctor's grid on that day, aware."""
     zone, found = ZoneInfo(ZONE), []
     for hours in doctor.hours.get(day.weekday(), ()):
-        first, last = (datetime.strptime(text, "%H:%M").time() for text in hours.split("-"))  # noqa: DTZ007: a wall clock
+        first, last = (datetime.strptime(text, "%H:%M").time() for text in hours.split("-"))  # noqa: DTZ007 - a wall clock
         moment, end = datetime.combine(day, first, zone), datetime.combine(day, last, zone)
         while moment < end:
             found.append(moment)
@@ -293,5 +302,3 @@ def _status(dice: random.Random, start: datetime, end: datetime, now: datetime) 
 
 def load(say: Say) -> bool:
     return Demo(settings.DATA_DIR, say).load()
-
-

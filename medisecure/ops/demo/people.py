@@ -47,7 +47,7 @@ class Doctor:
 
 
 _MORNING, _AFTERNOON = "08:30-12:00", "13:30-17:30"
-_FULL: Final = {day: (_MORNING, _AFTERNOON) for day in range(5)}
+_FULL: Final[dict[int, tuple[str, ...]]] = dict.fromkeys(range(5), (_MORNING, _AFTERNOON))
 
 DOCTORS: Final = (
     Doctor("d1", "Dr Claire Fontaine", "general", "Médecine générale", "Consultations, bâtiment A", _FULL,
@@ -65,9 +65,9 @@ DOCTORS: Final = (
            ("consultation", "vaccination")),
     Doctor("d6", "Dr Paul Schaeffer", "pediatrics", "Pédiatrie", "Pédiatrie, rez-de-jardin",
            {2: (_MORNING, _AFTERNOON), 4: (_MORNING, "13:30-19:00"), 5: ("09:00-12:30",)}, ("consultation", "vaccination")),
-    Doctor("d7", "Dr Leïla Haddouche", "radiology", "Radiologie", "Imagerie, sous-sol", {day: ("07:30-13:00",) for day in range(6)},
+    Doctor("d7", "Dr Leïla Haddouche", "radiology", "Radiologie", "Imagerie, sous-sol", dict.fromkeys(range(6), ("07:30-13:00",)),
            ("imaging",), 30),
-    Doctor("d8", "Dr Victor Almeida", "radiology", "Radiologie", "Imagerie, sous-sol", {day: ("13:00-19:00",) for day in range(5)},
+    Doctor("d8", "Dr Victor Almeida", "radiology", "Radiologie", "Imagerie, sous-sol", dict.fromkeys(range(5), ("13:00-19:00",)),
            ("imaging",), 30),
 )  # fmt: skip
 

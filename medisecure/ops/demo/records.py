@@ -23,7 +23,11 @@ LOINC: Final = "http://loinc.org"
 
 _CONDITIONS: Final = (
     ("I10", "Hypertension essentielle (primitive)", ("C09AA05", "Ramipril 5 mg", "1 comprimé le matin")),
-    ("E11.9", "Diabète sucré de type 2, sans complication", ("A10BA02", "Metformine 1000 mg", "1 comprimé matin et soir")),
+    (
+        "E11.9",
+        "Diabète sucré de type 2, sans complication",
+        ("A10BA02", "Metformine 1000 mg", "1 comprimé matin et soir"),
+    ),
     ("J45.9", "Asthme", ("R03AC02", "Salbutamol 100 µg", "2 bouffées si gêne")),
     ("M54.5", "Lombalgie basse", ("N02BE01", "Paracétamol 1 g", "1 comprimé si douleur, 3 par jour au plus")),
     ("K21.9", "Reflux gastro-œsophagien sans œsophagite", ("A02BC01", "Oméprazole 20 mg", "1 gélule le soir")),
@@ -37,7 +41,11 @@ _ALLERGIES: Final = (
     ("pollen de bouleau", "environment", "low", "Rhinite"),
     ("latex", "environment", "low", "Eczéma de contact"),
 )
-_VACCINES: Final = (("J07BB02", "Grippe saisonnière"), ("J07AM51", "Diphtérie-tétanos"), ("J07BD52", "Rougeole-oreillons-rubéole"))
+_VACCINES: Final = (
+    ("J07BB02", "Grippe saisonnière"),
+    ("J07AM51", "Diphtérie-tétanos"),
+    ("J07BD52", "Rougeole-oreillons-rubéole"),
+)
 #: LOINC code, text, unit, middle, spread, decimals
 _VITALS: Final = (
     ("8867-4", "Fréquence cardiaque", "/min", 72, 9, 0),
@@ -59,7 +67,9 @@ def record_of(person: IncomingPatient, doctors: list[str], now: datetime) -> lis
 
     visits = []
     for index in range(dice.randint(1, 4)):
-        start = datetime(now.year, now.month, now.day, 9, tzinfo=UTC) - timedelta(days=dice.randint(120, 1400), minutes=-20 * index)
+        start = datetime(now.year, now.month, now.day, 9, tzinfo=UTC) - timedelta(
+            days=dice.randint(120, 1400), minutes=-20 * index
+        )
         visits.append(start)
         rows.append(
             IncomingEncounter(
@@ -80,7 +90,9 @@ def record_of(person: IncomingPatient, doctors: list[str], now: datetime) -> lis
             )
         )  # fmt: skip
         for code, text, unit, middle, spread, decimals in _VITALS:
-            value = round(dice.gauss(middle if adult or code not in ("29463-7", "8302-2") else middle * 0.55, spread), decimals)
+            value = round(
+                dice.gauss(middle if adult or code not in ("29463-7", "8302-2") else middle * 0.55, spread), decimals
+            )
             quantity = str(int(value)) if decimals == 0 else f"{value:.{decimals}f}"
             rows.append(
                 IncomingObservation(
@@ -89,7 +101,9 @@ def record_of(person: IncomingPatient, doctors: list[str], now: datetime) -> lis
                     quantity=quantity, number=float(quantity), unit=unit,
                 )
             )  # fmt: skip
-    for index, (code, text, medication) in enumerate(dice.sample(_CONDITIONS, dice.randint(0, 3) if adult else dice.randint(0, 1))):
+    for index, (code, text, medication) in enumerate(
+        dice.sample(_CONDITIONS, dice.randint(0, 3) if adult else dice.randint(0, 1))
+    ):
         start = min(visits)
         rows.append(
             IncomingCondition(

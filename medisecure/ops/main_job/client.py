@@ -57,7 +57,13 @@ class Http:
         )
 
     def request(
-        self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None, fields: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        fields: Any = None,
     ) -> Answer:
         url = urljoin(self.base + "/", path)
         try:
@@ -142,7 +148,10 @@ class Browser:
             body = None
             if form is not None:
                 body = urlencode(form).encode()
-                headers |= {"Content-Type": "application/x-www-form-urlencoded", "Referer": urljoin(self.http.base, path)}
+                headers |= {
+                    "Content-Type": "application/x-www-form-urlencoded",
+                    "Referer": urljoin(self.http.base, path),
+                }
             answer = self.http.request(method, path, body=body, headers=headers)
             self._keep(answer)
             if answer.status not in (301, 302, 303):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from medisecure.ops.main_job.client import Http
-from medisecure.ops.main_job.steps import MainJob, Mailbox
+from medisecure.ops.main_job.steps import Mailbox, MainJob
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
@@ -21,12 +21,23 @@ def run_embedded(base: str, data: Path, environment: Mapping[str, str]) -> int:
     cast_file = data / "check-cast.json"
     for command, sentence in (
         (["check_cast", "--output", str(cast_file)], "people, a calendar and prices are entered"),
-        (["import_fhir", "--quiet", str(ROOT / "medisecure" / "ops" / "fhir" / "sample.json")], "a FHIR record is imported"),
-        (["import_fhir", "--quiet", str(ROOT / "medisecure" / "ops" / "fhir" / "sample.json")], "once more changes nothing"),
+        (
+            ["import_fhir", "--quiet", str(ROOT / "medisecure" / "ops" / "fhir" / "sample.json")],
+            "a FHIR record is imported",
+        ),
+        (
+            ["import_fhir", "--quiet", str(ROOT / "medisecure" / "ops" / "fhir" / "sample.json")],
+            "once more changes nothing",
+        ),
         (["doctor", "--wait", "30"], "every part is well"),
     ):
         done = subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:]

@@ -50,7 +50,7 @@ class Mailbox:
             mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
             if address in str(mail["To"]):
                 found.append(mail)
-        return found  # type: ignore[return-value]
+        return found
 
     def wait(self, address: str, part: str) -> EmailMessage:
         """The one mail to this address that has an attachment or text holding `part`."""
@@ -63,7 +63,9 @@ class Mailbox:
 
 def text_of(mail: EmailMessage) -> str:
     return "\n".join(
-        str(part.get_content()) for part in mail.walk() if part.get_content_maintype() == "text" and not part.is_multipart()
+        str(part.get_content())
+        for part in mail.walk()
+        if part.get_content_maintype() == "text" and not part.is_multipart()
     )
 
 
@@ -124,7 +126,7 @@ class MainJob:
         return "200; without a token 401"
 
     def free_slots(self) -> str:
-        first = date.today()  # noqa: DTZ011: the stretch is a week, and the answer names instants
+        first = date.today()  # noqa: DTZ011 - the stretch is a week, and the answer names instants
         answer = self.app("patient").get(
             "/api/slots",
             practitioner=self.cast["practitioner_id"],
@@ -175,7 +177,7 @@ class MainJob:
             answers = list(pool.map(lambda patient: self._book(app, start, patient_id=patient), patients))
         statuses = sorted(answer.status for answer in answers)
         if statuses != [201] + [409] * (len(patients) - 1):
-            raise Unexpected(f"answers were {({status: statuses.count(status) for status in set(statuses)})}")
+            raise Unexpected(f"answers were { ({status: statuses.count(status) for status in set(statuses)}) }")
         codes = {answer.json()["code"] for answer in answers if answer.status == 409}
         if codes != {"slot-taken"}:
             raise Unexpected(f"the losers were told {codes}")
@@ -197,7 +199,9 @@ class MainJob:
         doctor = self.app("doctor")
 
         def look() -> Answer | None:
-            answer = doctor.upload(path, "result.pdf", self.seen["content"], "application/pdf", title="Result", category="lab")
+            answer = doctor.upload(
+                path, "result.pdf", self.seen["content"], "application/pdf", title="Result", category="lab"
+            )
             return None if answer.status == 404 else answer
 
         self.seen["document"] = until("the doctor's right to the record", look).expect(201).json()
@@ -231,7 +235,9 @@ class MainJob:
 
     def record_changes(self) -> str:
         path = f"/api/patients/{self.cast['patient']['patient_id']}/documents"
-        self.app("doctor").upload(path, "x.pdf", _pdf("Second"), "application/pdf", title="Second", category="lab").expect(201)
+        self.app("doctor").upload(
+            path, "x.pdf", _pdf("Second"), "application/pdf", title="Second", category="lab"
+        ).expect(201)
         cache, documents = self._record()
         if cache != "miss" or len(documents) != 2:
             raise Unexpected(f"X-Cache {cache} with {len(documents)} documents")
@@ -296,7 +302,9 @@ class MainJob:
 
     def sign_out(self) -> str:
         who = self.cast["patient"]
-        pair = App(self.http).post("/api/token", {"email": who["email"], "password": who["password"]}).expect(200).json()
+        pair = (
+            App(self.http).post("/api/token", {"email": who["email"], "password": who["password"]}).expect(200).json()
+        )
         app = App(self.http, pair["access"])
         app.get("/api/me").expect(200)
         app.post("/api/token/revoke", {"refresh": pair["refresh"]}).expect(204)
@@ -310,7 +318,10 @@ def _pdf(text: str) -> bytes:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        (
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R"
+            b" /Resources << /Font << /F1 5 0 R >> >> >>"
+        ),
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]

@@ -29,8 +29,14 @@ class Command(BaseCommand):
         parser.add_argument("--crowd", type=int, default=50, help="patients without an account, for the race")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.EMBEDDED and not settings.DATABASES["default"]["NAME"].startswith(("test_", "medisecure_check")) and not (
-            settings.PUBLIC_URL.startswith(("http://127.0.0.1", "https://127.0.0.1", "http://localhost", "https://localhost"))
+        if (
+            not settings.EMBEDDED
+            and not settings.DATABASES["default"]["NAME"].startswith(("test_", "medisecure_check"))
+            and not (
+                settings.PUBLIC_URL.startswith(
+                    ("http://127.0.0.1", "https://127.0.0.1", "http://localhost", "https://localhost")
+                )
+            )
         ):
             raise CommandError("This enters invented people: it is refused on a hospital that is reached from outside.")
         mark = uuid4().hex[:8]
@@ -88,7 +94,9 @@ class Command(BaseCommand):
             str(
                 register_patient(
                     actor=None,
-                    identity=Identity(family_name=f"Crowd{mark}", given_names=f"Number {number}x", birth_date=date(1970, 1, 1)),
+                    identity=Identity(
+                        family_name=f"Crowd{mark}", given_names=f"Number {number}x", birth_date=date(1970, 1, 1)
+                    ),
                 ).id
             )
             for number in range(options["crowd"])

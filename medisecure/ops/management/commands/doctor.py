@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
@@ -43,7 +43,11 @@ class Command(BaseCommand):
             state = "[green]well[/]" if finding.well else f"[red]not well[/]: {finding.problem}"
             latency = "" if finding.latency is None else f"{finding.latency:.0f} ms"
             table.add_row(finding.part, finding.kind, state, finding.version, latency)
-        console = Console(file=self.stdout, force_terminal=self.stdout.isatty(), width=None if self.stdout.isatty() else 110)
+        console = Console(
+            file=cast(IO[str], self.stdout),
+            force_terminal=self.stdout.isatty(),
+            width=None if self.stdout.isatty() else 110,
+        )
         console.print(table)
         for finding in findings:
             if not finding.well:

@@ -21,5 +21,9 @@ class Command(BaseCommand):
             if options["verbosity"]:
                 self.stdout.write(self.style.MIGRATE_HEADING(f"Database {alias}"))
             call_command(
-                "migrate", database=alias, interactive=False, verbosity=options["verbosity"], check_unapplied=options["check"]
+                "migrate",
+                database=alias,
+                interactive=False,
+                verbosity=options["verbosity"],
+                check_unapplied=options["check"],
             )

@@ -43,7 +43,7 @@ class Command(BaseCommand):
             call_command("demo_data", verbosity=self.verbosity)
 
     def _once(self, what: str, sources: Iterable[Path], action: Callable[[], object]) -> None:
-        """Do it unless it was done for these very sources. The mark is written last: a stop in between does it again."""
+        """Do it unless it was done for these very sources. The mark is written last, after the work."""
         stamp = settings.DATA_DIR / "prepared" / what.lower().replace(" ", "-")
         digest = _digest(sources)
         if stamp.exists() and stamp.read_text() == digest:

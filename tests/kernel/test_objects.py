@@ -1,0 +1,118 @@
+"""Object storage: the same promises from a local folder and from S3."""
+
+from __future__ import annotations
+
+import io
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.core import signing
+from django.utils import timezone
+
+from medisecure.kernel import objects
+from medisecure.kernel.ids import new_id
+from tests.documents.fixtures import download
+
+BOTH = pytest.mark.parametrize("bucket", [objects.documents(), objects.images()], ids=["documents", "images"])
+local_only = pytest.mark.skipif(settings.S3 is not None, reason="S3 makes its own signatures")
+
+
+def _key() -> str:
+    return f"tests/{new_id()}"
+
+
+@BOTH
+def test_bytes_come_back(bucket: objects.Bucket) -> None:
+    key = bucket.save(_key(), io.BytesIO(b"abc"), "text/plain")
+    with bucket.open(key) as file:
+        assert file.read() == b"abc"
+    assert bucket.exists(key)
+    assert bucket.size(key) == 3
+
+
+def test_a_key_is_never_written_twice() -> None:
+    key = _key()
+    first = objects.documents().save(key, io.BytesIO(b"first"))
+    second = objects.documents().save(key, io.BytesIO(b"second"))
+    assert first != second
+    assert objects.documents().open(first).read() == b"first"
+
+
+def test_a_deleted_object_is_gone() -> None:
+    key = objects.documents().save(_key(), io.BytesIO(b"abc"))
+    objects.documents().delete(key)
+    assert not objects.documents().exists(key)
+    with pytest.raises(FileNotFoundError):
+        objects.documents().open(key).read()
+
+
+@BOTH
+def test_a_signed_address_serves_the_bytes_under_its_name_and_type(bucket: objects.Bucket) -> None:
+    key = bucket.save(_key(), io.BytesIO(b"%PDF-1.7"), "application/pdf")
+    answer = download(bucket.signed_url(key, filename="a.pdf", content_type="application/pdf"))
+    assert (answer.status, answer.content) == (200, b"%PDF-1.7")
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Content-Disposition"] == "inline; filename=\"a.pdf\"; filename*=UTF-8''a.pdf"
+
+
+def test_a_signed_address_expires() -> None:
+    key = objects.documents().save(_key(), io.BytesIO(b"abc"))
+    url = objects.documents().signed_url(key, seconds=1, filename="a.txt")
+    assert download(url).status == 200
+    if settings.S3 is None:
+        with time_machine.travel(timezone.now() + timedelta(seconds=3)):
+            assert download(url).status == 403
+    else:
+        time.sleep(2.5)
+        assert download(url).status == 403
+
+
+def test_a_changed_address_is_refused() -> None:
+    key = objects.documents().save(_key(), io.BytesIO(b"abc"))
+    url = objects.documents().signed_url(key, filename="a.txt")
+    changed = url[:-1] + ("A" if url[-1] != "A" else "B")
+    assert download(changed).status == 403
+
+
+@local_only
+def test_a_forged_token_is_refused() -> None:
+    key = objects.documents().save(_key(), io.BytesIO(b"abc"))
+    forged = signing.dumps({"b": "documents", "k": key, "s": 300, "d": "inline", "t": "text/html"}, salt="another")
+    assert download(f"{settings.PUBLIC_URL}/files/{forged}").status == 403
+
+
+@local_only
+def test_a_valid_signature_on_an_object_that_is_gone_is_404() -> None:
+    assert download(objects.documents().signed_url(_key(), filename="a.txt")).status == 404
+
+
+@local_only
+def test_stored_files_are_readable_by_their_owner_only() -> None:
+    key = objects.documents().save(_key(), io.BytesIO(b"abc"))
+    path = Path(objects.documents().storage.path(key))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        ("application/pdf", "inline"),
+        ("text/plain; charset=utf-8", "inline"),
+        ("text/html", "attachment"),
+        ("image/svg+xml", "attachment"),
+        ("application/dicom", "attachment"),
+    ],
+)
+def test_only_types_that_cannot_run_are_shown_in_the_page(content_type: str, kind: str) -> None:
+    assert objects.disposition("a", content_type).startswith(f"{kind};")
+
+
+def test_a_name_cannot_break_out_of_its_header() -> None:
+    header = objects.disposition('a"; evil\r\nX: é', "application/pdf")
+    assert "\r" not in header
+    assert header == "inline; filename=\"a__ evil__X_ _\"; filename*=UTF-8''a%22%3B%20evil%0D%0AX%3A%20%C3%A9"

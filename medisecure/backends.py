@@ -83,6 +83,8 @@ def s3(url: Url, public: Url | None) -> dict[str, str]:
         "access_key": url.user,
         "secret_key": url.password,
         "region": url.options.get("region", "us-east-1"),
+        # Asked for with each object; a server that keeps no key for it (MinIO without KMS) refuses: ?encryption=none.
+        "encryption": url.options.get("encryption", "AES256"),
     }
 
 
@@ -110,6 +112,9 @@ def bucket(name: str, server: dict[str, str] | None, folder: Path) -> dict[str, 
             "default_acl": None,
             "querystring_auth": True,
             "file_overwrite": False,
+            "object_parameters": {}
+            if server["encryption"] == "none"
+            else {"ServerSideEncryption": server["encryption"]},
         },
     }
 

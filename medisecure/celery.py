@@ -40,6 +40,11 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+@signals.setup_logging.connect
+def keep_our_logging(**kwargs: Any) -> None:
+    """Somebody listens, so Celery sets up no logging of its own: Django's `LOGGING` is the whole of it."""
+
+
 @signals.worker_ready.connect
 def declare_dead_letters(sender: Any = None, **kwargs: Any) -> None:
     """Nobody consumes the dead letters, so no consumer declares their queue: the worker does when it starts."""

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 
+from tests.appointments.fixtures import *  # noqa: F403
+from tests.billing.fixtures import *  # noqa: F403
 from tests.cast import *  # noqa: F403
+from tests.documents.fixtures import *  # noqa: F403
+from tests.patients.fixtures import *  # noqa: F403
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Argon2 is slow by design, and every person of the cast would pay for it in every test.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)

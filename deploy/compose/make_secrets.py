@@ -10,6 +10,7 @@ file), a self-signed one for `--host` is made with openssl, good for trying only
 from __future__ import annotations
 
 import argparse
+import base64
 import secrets
 import subprocess
 from collections.abc import Callable
@@ -46,6 +47,7 @@ class Secrets:
         self.keep("mongodb_key", lambda: secrets.token_hex(378))
         for name in ("mongodb_root_password", "mariadb_root_password", "minio_root_password"):
             self.keep(name, password)
+        self.keep("minio_kms_key", lambda: f"medisecure:{base64.b64encode(secrets.token_bytes(32)).decode()}")
         postgresql = self.keep("postgresql_password", password)
         mongodb = self.keep("mongodb_password", password)
         mariadb = self.keep("mariadb_password", password)

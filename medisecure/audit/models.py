@@ -8,11 +8,24 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from medisecure.kernel import clock
-from medisecure.kernel.models import Model
+from medisecure.kernel.models import Model, PinnedQuerySet
 
 
 class AppendOnly(RuntimeError):
-    """The access log is added to and never changed; the database refuses it too."""
+    """The access log is added to and never changed."""
+
+
+class AppendOnlyQuerySet(PinnedQuerySet["AccessEntry"]):
+    """Refuses what would change or remove entries many at a time."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
+
+    def delete(self) -> NoReturn:
+        raise AppendOnly
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
 
 
 class AccessEntry(Model):
@@ -27,6 +40,8 @@ class AccessEntry(Model):
     purpose = models.CharField(_("purpose"), max_length=60)
     right = models.CharField(_("right"), max_length=60)
     address = models.GenericIPAddressField(_("from"), null=True)
+
+    objects = AppendOnlyQuerySet.as_manager()
 
     class Meta(Model.Meta):
         db_table = "access_entries"

@@ -1,0 +1,190 @@
+"""The staff's view of documents: find, read, download, add. Nothing is changed or deleted here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from documents import selectors, services
+from documents.forms import UploadForm
+from documents.models import Document
+from medisecure.accounts.models import User
+from medisecure.audit.interface import record_access
+from medisecure.kernel.errors import DomainError
+
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
+
+def _user(request: HttpRequest) -> User:
+    # The admin lets nobody else in.
+    return cast(User, request.user)
+
+
+@admin.register(Document)
+class DocumentAdmin(admin.ModelAdmin[Document]):
+    list_display = (
+        "title",
+        "patient",
+        "category",
+        "content_type",
+        "readable_size",
+        "created_at",
+        "added_by",
+        "download",
+    )
+    list_filter = ("category", "content_type", "scan_state", "created_at")
+    list_select_related = ("patient", "uploaded_by")
+    search_fields = ("=patient__record_number", "title")
+    search_help_text = _("A patient's record number, or words of the title")
+    date_hierarchy = "created_at"
+    list_per_page = 50
+    show_full_result_count = False
+    change_form_template = "admin/documents/document/change_form.html"
+    fieldsets = (
+        (None, {"fields": ("title", "patient", "category", "created_at", "author")}),
+        (_("File"), {"fields": ("content_type", "filename", "readable_size", "sha256", "scan_state", "image")}),
+        (_("Origin"), {"fields": ("uploaded_by", "added_at", "source")}),
+    )
+    readonly_fields = ("readable_size", "image", "added_at")
+
+    # --- Who may -------------------------------------------------------------------------------------------------
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _user(request).has_perm("documents.upload_document")
+
+    def has_change_permission(self, request: HttpRequest, obj: Document | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Document | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
+        return selectors.visible_rows(_user(request))
+
+    # --- Columns -------------------------------------------------------------------------------------------------
+
+    @admin.display(description=_("size"), ordering="size")
+    def readable_size(self, obj: Document) -> str:
+        return filesizeformat(obj.size)
+
+    @admin.display(description=_("added by"), ordering="uploaded_by__full_name", empty_value="—")
+    def added_by(self, obj: Document) -> str | None:
+        return obj.uploaded_by.full_name if obj.uploaded_by else None
+
+    @admin.display(description=_("bytes"))
+    def download(self, obj: Document) -> SafeString:
+        url = reverse("admin:documents_document_download", args=[obj.id])
+        return format_html('<a href="{}">{}</a>', url, _("Download"))
+
+    @admin.display(description="DICOM", empty_value="—")
+    def image(self, obj: Document) -> str | None:
+        return ", ".join(f"{name}: {value}" for name, value in obj.dicom.items()) if obj.dicom else None
+
+    # --- Pages ---------------------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path(
+            "<uuid:document_id>/download/",
+            self.admin_site.admin_view(self.download_view),
+            name="documents_document_download",
+        )
+        return [own, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        shown = getattr(response, "context_data", None)
+        if shown and "cl" in shown:
+            # Titles say what ails people: the list is on record before it is rendered.
+            record_access(
+                actor=_user(request),
+                patient_id=None,
+                action="search",
+                resource="document",
+                resource_id=f"results:{len(shown['cl'].result_list)}",
+                purpose="care",
+                right="care-relation",
+            )
+        return response
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if request.method != "GET" or not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            document_id = UUID(object_id)
+        except ValueError:
+            raise Http404 from None
+        selectors.open_document(actor=_user(request), document_id=document_id, action="view")
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        # Django's own history knows of no read and no download: the access log does.
+        raise Http404
+
+    def download_view(self, request: HttpRequest, document_id: UUID) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return redirect(selectors.document_url(_user(request), document_id))
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        sent = request.method == "POST"
+        form = UploadForm(
+            request.POST if sent else None,
+            request.FILES if sent else None,
+            actor=_user(request),
+            initial={"record_number": request.GET.get("record_number", "")},
+        )
+        if sent and form.is_valid():
+            values = form.cleaned_data
+            try:
+                row = services.upload_document(
+                    actor=_user(request),
+                    patient_id=form.patient_id,
+                    file=values["file"],
+                    title=values["title"],
+                    category=values["category"],
+                )
+            except DomainError as error:
+                _show(form, error)
+            else:
+                messages.success(request, _("The document is in the patient's record."))
+                return redirect("admin:documents_document_change", row.id)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Add a document"),
+            "form": form,
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/documents/document/upload.html", context)
+
+
+def _show(form: UploadForm, error: DomainError) -> None:
+    """The refusal beside the fields that it names."""
+    for field, texts in error.errors.items():
+        form.add_error(field if field in form.fields else None, [str(text) for text in texts])
+    if not error.errors:
+        form.add_error(None, error.message)

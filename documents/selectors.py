@@ -1,0 +1,139 @@
+"""Reads. What is disclosed to a person has passed the door of the record first (decision 10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from documents import rules
+from documents.models import Document
+from medisecure.accounts.models import User
+from medisecure.kernel import objects
+from medisecure.kernel.cache import RECORD_URL_SECONDS
+from medisecure.kernel.errors import NotFound
+from patients.interface import access_record, visible_patients
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """One document without its bytes. `size` in bytes; `scan_state` "not_scanned" until a scanner has seen it."""
+
+    id: UUID
+    patient_id: UUID
+    title: str
+    category: str
+    category_label: str
+    content_type: str
+    size: int
+    sha256: str
+    scan_state: str
+    author_id: UUID | None
+    created_at: datetime
+    dicom: dict[str, Any] | None
+
+
+def line(row: Document) -> DocumentLine:
+    return DocumentLine(
+        id=row.id,
+        patient_id=row.patient_id,
+        title=row.title,
+        category=row.category,
+        category_label=str(row.get_category_display()),
+        content_type=row.content_type,
+        size=row.size,
+        sha256=row.sha256,
+        scan_state=row.scan_state,
+        author_id=row.author_id,
+        created_at=row.created_at,
+        dicom=row.dicom,
+    )
+
+
+def rows_of(patient_id: UUID) -> QuerySet[Document]:
+    """Newest first. For callers that have passed the door."""
+    return Document.objects.filter(patient_id=patient_id)
+
+
+def documents_for_patient(patient_id: UUID) -> list[DocumentLine]:
+    """All documents of the patient, newest first: one query. For callers that have passed the door."""
+    return [line(row) for row in rows_of(patient_id)]
+
+
+def list_documents(*, actor: User, patient_id: UUID, purpose: str = "care") -> QuerySet[Document]:
+    """The patient's documents, through the door; the audit entry says that the list was read. Raises `NotFound`,
+    `Refused`."""
+    access_record(actor=actor, patient_id=patient_id, purpose=purpose, resource="documents")
+    return rows_of(patient_id)
+
+
+def record_section(patient_id: UUID) -> list[dict[str, Any]]:
+    """The "documents" of a medical record, with addresses that outlive the record's cache entry (design §5)."""
+    return [
+        {
+            "id": row.id,
+            "title": row.title,
+            "category": row.category,
+            "content_type": row.content_type,
+            "size": row.size,
+            "sha256": row.sha256,
+            "scan_state": row.scan_state,
+            "created_at": row.created_at,
+            "url": signed_url(row, seconds=RECORD_URL_SECONDS),
+        }
+        for row in rows_of(patient_id)
+    ]
+
+
+def signed_url(row: Document, *, seconds: int = objects.SIGNED_SECONDS) -> str:
+    return objects.Bucket(row.bucket).signed_url(
+        row.key,
+        seconds=seconds,
+        filename=rules.download_name(row.content_type, row.created_at.date(), row.sha256),
+        content_type=rules.served_type(row.content_type),
+    )
+
+
+def open_document(*, actor: User, document_id: UUID, purpose: str = "care", action: str = "download") -> Document:
+    """The document's row, through the door: the audit entry is written first.
+
+    Raises `NotFound` when there is none or its patient is out of the actor's sight, `Refused` when the actor may know
+    who the patient is but not what ails them.
+    """
+    row = Document.objects.filter(id=document_id).first()
+    if row is None:
+        raise NotFound
+    access_record(
+        actor=actor,
+        patient_id=row.patient_id,
+        purpose=purpose,
+        action=action,
+        resource="document",
+        resource_id=row.id,
+    )
+    return row
+
+
+def document_url(actor: User, document_id: UUID, *, purpose: str = "care") -> str:
+    """An address that serves the bytes for `objects.SIGNED_SECONDS`. Raises as `open_document`."""
+    return signed_url(open_document(actor=actor, document_id=document_id, purpose=purpose))
+
+
+def visible_rows(actor: User) -> QuerySet[Document]:
+    """Documents of the patients in the actor's care now, for a list that is audited by its own entry.
+
+    Whoever sees all identities by role gets nothing here: that right does not open records.
+    """
+    ids = visible_patients(actor).ids()
+    return Document.objects.none() if ids is None else Document.objects.filter(patient_id__in=ids)
+
+
+def patient_with_record_number(actor: User, record_number: str) -> UUID | None:
+    """The patient with this number, if the actor may know of them."""
+    patients: Any = Document._meta.get_field("patient").related_model
+    wanted = "".join(record_number.split()).upper()
+    found = patients._default_manager.filter(record_number=wanted).values_list("id", flat=True).first()
+    return found if found is not None and visible_patients(actor).contains(found) else None

@@ -1,0 +1,38 @@
+"""The first page: what comes next, what is new, what is to be paid."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from appointments.interface import my_appointments
+from billing.interface import invoices_for_patient
+from medisecure.notifications.interface import notices_for
+from medisecure.portal.people import reader
+from medisecure.portal.visits import visits
+from patients.interface import patient_for_user
+
+NOTICES_SHOWN = 3
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    user = reader(request)
+    patient_id = patient_for_user(user.id)
+    context = {
+        "area": "home",
+        "linked": patient_id is not None,
+        "new_notices": [line for line in notices_for(user.id, limit=20) if not line.read][:NOTICES_SHOWN],
+    }
+    if patient_id is not None:
+        coming = sorted((card for card in my_appointments(user) if card.upcoming), key=lambda card: card.start)
+        due = [card for card in invoices_for_patient(actor=user, patient_id=patient_id) if card.balance_cents > 0]
+        context |= {
+            "next": visits(coming[:1])[0] if coming else None,
+            "more": max(0, len(coming) - 1),
+            "due": due,
+            "due_cents": sum(card.balance_cents for card in due),
+            "overdue": any(card.overdue for card in due),
+        }
+    return render(request, "portal/home.html", context)

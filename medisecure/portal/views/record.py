@@ -1,0 +1,118 @@
+"""My record, through the door that writes down who opened it (decision 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from documents.interface import Category, document_url
+from medisecure.portal.people import crumbs, for_patient, reader
+from patients.interface import medical_record
+
+#: Conditions and medications that FHIR R4 calls over.
+_OVER = frozenset({"resolved", "remission", "inactive", "completed", "stopped", "cancelled", "ended"})
+OBSERVATIONS_SHOWN = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the record as it is read: what, more about it, when."""
+
+    name: str
+    detail: str
+    when: str
+    over: bool = False
+
+
+@require_safe
+@for_patient
+def record(request: HttpRequest, patient_id: UUID) -> HttpResponse:
+    found, _from_cache = medical_record(actor=reader(request), patient_id=patient_id, purpose="self")
+    categories = dict(Category.choices)
+    every_measure = request.GET.get("all") == "1"
+    measures = [_measure(series) for series in found["observations"]]
+    conditions = [_entry(row, row["severity"]) for row in found["conditions"]]
+    context = {
+        "crumbs": crumbs((_("My record"), "")),
+        "area": "record",
+        "patient": found["patient"],
+        "changed_at": found["changed_at"],
+        "allergies": [_allergy(row) for row in found["allergies"] if row["status"] not in _OVER],
+        "conditions": [entry for entry in conditions if not entry.over],
+        "past_conditions": [entry for entry in conditions if entry.over],
+        "medications": [_entry(row, row["dosage"]) for row in found["medications"] if row["status"] not in _OVER],
+        "past_medications": [_entry(row, row["dosage"]) for row in found["medications"] if row["status"] in _OVER],
+        "immunizations": [_entry(row, "") for row in found["immunizations"]],
+        "observations": measures if every_measure else measures[:OBSERVATIONS_SHOWN],
+        "hidden": 0 if every_measure else max(0, len(measures) - OBSERVATIONS_SHOWN),
+        "documents": [
+            {**row, "category_label": categories.get(row["category"], row["category"])} for row in found["documents"]
+        ],
+    }
+    return render(request, "portal/record.html", context)
+
+
+@require_safe
+@for_patient
+def document(request: HttpRequest, patient_id: UUID, document_id: UUID) -> HttpResponse:
+    """One document, by an address that expires; each download is written down."""
+    return HttpResponseRedirect(document_url(reader(request), document_id, purpose="self"))
+
+
+def _entry(row: Mapping[str, Any], detail: str) -> Entry:
+    return Entry(_name(row), detail, day(row["started_at"], row["started_precision"]), row["status"] in _OVER)
+
+
+def _allergy(row: Mapping[str, Any]) -> Entry:
+    reactions = ", ".join(item["display"] for item in row["reactions"] if item.get("display"))
+    return Entry(_name(row), reactions, day(row["started_at"], row["started_precision"]))
+
+
+def _measure(series: Mapping[str, Any]) -> Entry:
+    latest = series["latest"][0]
+    value = _value(latest)
+    if not value:
+        value = " · ".join(
+            f"{part.get('display', '')} {text}".strip() for part in latest["components"] if (text := _value(part))
+        )
+    return Entry(_name(series), value, day(latest["started_at"], latest["started_precision"]))
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    """As the source gave it: its own digits, never rounded or turned into another notation."""
+    if row.get("quantity"):
+        return f"{row.get('comparator', '')}{row['quantity']} {_unit(str(row.get('unit', '')))}".strip()
+    return str(row.get("value_text", ""))
+
+
+#: Units whose code in UCUM is not what people write.
+_UNITS = {"Cel": "°C", "[degF]": "°F", "mm[Hg]": "mmHg", "kg/m2": "kg/m²", "10*3/uL": "10³/µL", "10*6/uL": "10⁶/µL"}
+
+
+def _unit(code: str) -> str:
+    # UCUM sets what is counted in braces: {score}. It is no unit.
+    return "" if code.startswith("{") else _UNITS.get(code, code)
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return row["display"] or row["code"] or _("Without a name")
+
+
+def day(instant: datetime | None, precision: str) -> str:
+    """A date as far as it is known: a year, a month, a day."""
+    if instant is None:
+        return ""
+    # Only an exact time lies in a zone; a day of a calendar is the same day everywhere.
+    value = timezone.localtime(instant) if precision == "instant" else instant
+    if precision == "year":
+        return f"{value:%Y}"
+    return formats.date_format(value, "F Y" if precision == "month" else "j F Y", use_l10n=True)

@@ -19,6 +19,7 @@ if "MEDISECURE_TEST_DATA_DIR" not in os.environ:  # workers of pytest-xdist inhe
 os.environ["DATA_DIR"] = os.path.join(  # noqa: PTH118 - as text, where it goes
     os.environ["MEDISECURE_TEST_DATA_DIR"], os.environ.get("PYTEST_XDIST_WORKER", "main")
 )
+os.makedirs(os.path.join(os.environ["DATA_DIR"], "static"), exist_ok=True)  # noqa: PTH103, PTH118 - WhiteNoise looks for it
 os.environ["OUTBOX_NUDGE"] = "0"
 os.environ["STAFF_MFA"] = "optional"
 os.environ["PROXIES"] = "0"

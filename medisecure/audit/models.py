@@ -41,7 +41,7 @@ class AccessEntry(Model):
     right = models.CharField(_("right"), max_length=60)
     address = models.GenericIPAddressField(_("from"), null=True)
 
-    objects = AppendOnlyQuerySet.as_manager()
+    objects = AppendOnlyQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's, on purpose
 
     class Meta(Model.Meta):
         db_table = "access_entries"

@@ -123,7 +123,14 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
         found.manage("prepare", "--no-demo", "--verbosity", "0")
         gunicorn = str(Path(sys.executable).parent / "gunicorn")
         for number, port in enumerate(ports):
-            command = [gunicorn, "medisecure.wsgi:application", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
+            command = [
+                gunicorn,
+                "medisecure.wsgi:application",
+                "--bind",
+                f"127.0.0.1:{port}",
+                "--worker-class",
+                "gthread",
+            ]
             found.start(f"web{number}", [*command, "--workers", "1", "--threads", "16", "--log-level", "warning"])
         found.start_worker()
         celery = str(Path(sys.executable).parent / "celery")
@@ -136,4 +143,3 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
         yield found
     finally:
         found.stop()
-

@@ -1,0 +1,106 @@
+"""Who may see which appointment, and the door that writes it down before anything is shown (decision 10)."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from django.db.models import Q
+
+from appointments.models import Appointment
+from medisecure.accounts.interface import Role, has_role
+from medisecure.accounts.models import User
+from medisecure.audit.interface import record_access
+from medisecure.kernel.errors import NotFound, Refused
+from medisecure.kernel.models import PinnedQuerySet
+from patients import interface as patients
+
+VIEW = "appointments.view_appointment"
+BOOK_FOR_OTHERS = "appointments.book_for_others"
+MANAGE_COURSE = "appointments.manage_course"
+OVERBOOK = "appointments.overbook"
+
+#: Staff who see every agenda. A doctor who is none of these sees their own.
+_SEE_ALL = (Role.NURSE, Role.RECEPTIONIST, Role.ADMINISTRATOR)
+
+
+def sees_all(actor: User) -> bool:
+    return actor.is_superuser or (actor.has_perm(VIEW) and has_role(actor, *_SEE_ALL))
+
+
+def staff_visible(actor: User) -> PinnedQuerySet[Appointment]:
+    """The appointments that the actor sees by their work: ward and reception see all, practitioners their own."""
+    rows: PinnedQuerySet[Appointment] = Appointment.objects.all()
+    if sees_all(actor):
+        return rows
+    practitioner_id = patients.practitioner_for_user(actor.id) if actor.has_perm(VIEW) else None
+    return rows.filter(practitioner_id=practitioner_id) if practitioner_id else rows.none()
+
+
+def visible(actor: User) -> PinnedQuerySet[Appointment]:
+    """Every appointment the actor may see: as staff, as the patient, or because they booked it for somebody."""
+    if sees_all(actor):
+        return Appointment.objects.all()
+    mine = Q()
+    if patient_id := patients.patient_for_user(actor.id):
+        mine |= Q(patient_id=patient_id)
+    if actor.has_perm(VIEW):
+        if practitioner_id := patients.practitioner_for_user(actor.id):
+            mine |= Q(practitioner_id=practitioner_id)
+        mine |= Q(booked_by=actor.id)
+    return Appointment.objects.filter(mine) if mine else Appointment.objects.none()
+
+
+def find(actor: User, appointment_id: UUID) -> Appointment:
+    """The appointment if the actor may see it, else NotFound. Writes nothing down: use cases do so themselves."""
+    appointment = visible(actor).filter(id=appointment_id).first()
+    if appointment is None:
+        raise NotFound
+    return appointment
+
+
+def right_of(actor: User, appointment: Appointment) -> str:
+    """Why the door opens for this actor, as the access log names it."""
+    if patients.patient_for_user(actor.id) == appointment.patient_id:
+        return "self"
+    if patients.practitioner_for_user(actor.id) == appointment.practitioner_id:
+        return "practitioner"
+    return "role"
+
+
+def write_down(actor: User | None, appointment: Appointment, action: str, right: str) -> None:
+    """The access entry of a use case. It lives in another database than the appointment, so it is written first: an
+    entry without an effect is harmless, an effect without an entry is not."""
+    record_access(
+        actor=actor,
+        patient_id=appointment.patient_id,
+        action=action,
+        resource="appointment",
+        resource_id=appointment.id,
+        purpose="self" if right == "self" else "appointments",
+        right=right,
+    )
+
+
+def access_appointment(*, actor: User, appointment_id: UUID) -> Appointment:
+    """One appointment to be shown to the actor; staff's look is written down. Raises NotFound when out of sight."""
+    appointment = find(actor, appointment_id)
+    right = right_of(actor, appointment)
+    if right != "self":
+        write_down(actor, appointment, "view", right)
+    return appointment
+
+
+def access_agenda(*, actor: User, day: date) -> None:
+    """The door to a day's agenda: one entry for the page, which names many patients. Refused for who sees no agenda."""
+    if not actor.has_perm(VIEW):
+        raise Refused
+    record_access(
+        actor=actor,
+        patient_id=None,
+        action="view",
+        resource="agenda",
+        resource_id=day.isoformat(),
+        purpose="appointments",
+        right="role" if sees_all(actor) else "practitioner",
+    )

@@ -1,0 +1,160 @@
+"""Appointments in the admin: the day's agenda first, and a plain list behind it. Changes go through the services."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils import formats
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from appointments import access, selectors
+from appointments.admin import agenda
+from appointments.models import Appointment
+from medisecure.accounts.interface import user_card
+from medisecure.accounts.models import User
+from medisecure.audit.interface import record_access
+from medisecure.kernel import clock
+from medisecure.kernel.errors import NotFound
+from patients import interface as patients
+
+_STEPS = {
+    "book": _("Booked"),
+    "import": _("Taken over"),
+    "move": _("Moved"),
+    "cancel": _("Cancelled"),
+    "confirm": _("Confirmed"),
+    "arrive": _("Arrived"),
+    "start": _("Begun"),
+    "complete": _("Completed"),
+    "no-show": _("Did not come"),
+}
+
+
+class NamedList(ChangeList):
+    """Looks up the names on the page in two queries, after writing down that the page was shown."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        record_access(
+            actor=cast(User, request.user),
+            patient_id=None,
+            action="view",
+            resource="appointments",
+            purpose="appointments",
+            right="role",
+        )
+        people = patients.patient_cards({row.patient_id for row in rows})
+        practitioners = patients.practitioner_cards({row.practitioner_id for row in rows})
+        labels = selectors.type_labels()
+        for row in rows:
+            row.patient_card = people.get(row.patient_id)
+            row.practitioner_card = practitioners.get(row.practitioner_id)
+            row.type_label = labels.get(row.type_code, row.type_code)
+        self.result_list = rows
+
+
+@admin.register(Appointment)
+class AppointmentAdmin(admin.ModelAdmin[Appointment]):
+    list_display = ("local_start", "patient", "practitioner", "kind", "place", "status", "overbooked")
+    list_filter = ("status", "overbooked", "place")
+    date_hierarchy = "start"
+    ordering = ("-start", "id")
+    list_per_page = 50
+    # On a large collection a second count of everything costs more than it tells.
+    show_full_result_count = False
+    fieldsets = (
+        (None, {"fields": ("patient", "practitioner", "kind", "local_start", "local_end", "place", "zone", "status")}),
+        (_("For staff"), {"fields": ("staff_note", "overbooked", "overbook_reason", "cancel_reason", "created_at")}),
+        (_("History"), {"fields": ("history",)}),
+    )
+    readonly_fields = ("patient", "practitioner", "kind", "local_start", "local_end", "history")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("agenda/", view(agenda.agenda), name="appointments_appointment_agenda"),
+            path("<uuid:appointment_id>/step/", view(agenda.step), name="appointments_appointment_step"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "GET" and not request.GET and self.has_view_permission(request):
+            return redirect("admin:appointments_appointment_agenda")
+        return super().changelist_view(request, extra_context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            access.access_appointment(actor=cast(User, request.user), appointment_id=UUID(object_id))
+        except (NotFound, ValueError):
+            raise Http404 from None
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NamedList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Appointment]:
+        return access.staff_visible(cast(User, request.user)).order_by(*self.ordering)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Appointment | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Appointment | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("start"), ordering="start")
+    def local_start(self, row: Appointment) -> str:
+        return formats.date_format(clock.local(row.start, row.zone), "D j M Y H:i")
+
+    @admin.display(description=_("end"))
+    def local_end(self, row: Appointment) -> str:
+        return f"{clock.local(row.end, row.zone):%H:%M}"
+
+    @admin.display(description=_("patient"))
+    def patient(self, row: Appointment) -> str:
+        card = getattr(row, "patient_card", None) or patients.patient_cards([row.patient_id]).get(row.patient_id)
+        return f"{card.full_name} ({card.record_number})" if card else "—"
+
+    @admin.display(description=_("practitioner"))
+    def practitioner(self, row: Appointment) -> str:
+        found = getattr(row, "practitioner_card", None)
+        card = found or patients.practitioner_cards([row.practitioner_id]).get(row.practitioner_id)
+        return card.full_name if card else "—"
+
+    @admin.display(description=_("type"))
+    def kind(self, row: Appointment) -> str:
+        label: str | None = getattr(row, "type_label", None)
+        return label or selectors.type_labels().get(row.type_code, row.type_code)
+
+    @admin.display(description=_("steps"))
+    def history(self, row: Appointment) -> SafeString:
+        steps = selectors.history_of(row.id)
+        people = {step.actor_id: user_card(step.actor_id) for step in steps if step.actor_id is not None}
+        lines = format_html_join(
+            "",
+            "<li>{} — {} — {}{}</li>",
+            (
+                (
+                    formats.date_format(clock.local(step.at, row.zone), "D j M Y H:i"),
+                    _STEPS.get(step.action, step.action),
+                    card.full_name if step.actor_id and (card := people.get(step.actor_id)) else _("the system"),
+                    f" — {step.reason}" if step.reason else "",
+                )
+                for step in steps
+            ),
+        )
+        return format_html("<ol>{}</ol>", lines)

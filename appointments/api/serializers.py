@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from appointments import access
+from appointments.api.fields import InstantField
+from appointments.models import Appointment, AppointmentType
+from appointments.places import Slot
+from medisecure.kernel import clock
+
+_DAY_MESSAGES: dict[str, str | Any] = {"invalid": _("Write the day as in 2026-03-03.")}
+
+
+class SlotQuery(serializers.Serializer[None]):
+    practitioner = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="May be repeated. This or `specialty` is needed."
+    )
+    specialty = serializers.CharField(max_length=80, required=False, help_text="A specialty's code.")
+    type = serializers.CharField(max_length=40, help_text="A code of `GET /api/appointment-types`.")
+    limit = serializers.IntegerField(
+        min_value=1, max_value=5000, default=1000, help_text="Slots in the answer, at most."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a word of Python's, so these two cannot be written as attributes.
+        fields = super().get_fields()
+        fields["from"] = serializers.DateField(error_messages=_DAY_MESSAGES, help_text="First local day, 2026-03-03.")
+        fields["to"] = serializers.DateField(
+            error_messages=_DAY_MESSAGES, help_text="Last local day, at most 62 days in all."
+        )
+        return fields
+
+
+class SlotOut(serializers.Serializer[Slot]):
+    practitioner_id = serializers.UUIDField()
+    calendar_id = serializers.UUIDField()
+    type = serializers.CharField(source="type_code")
+    start = serializers.DateTimeField(default_timezone=UTC, help_text="UTC.")
+    end = serializers.DateTimeField(default_timezone=UTC, help_text="UTC.")
+    local_start = serializers.SerializerMethodField(help_text="On the place's clock, with its offset.")
+    zone = serializers.CharField(help_text="IANA name.")
+    place = serializers.CharField()
+
+    def get_local_start(self, slot: Slot) -> datetime:
+        return clock.local(slot.start, slot.zone)
+
+
+class SlotsOut(serializers.Serializer[dict[str, Any]]):
+    count = serializers.IntegerField(help_text="All free slots found, also those beyond `limit`.")
+    results = SlotOut(many=True)
+
+
+class TypeOut(serializers.Serializer[AppointmentType]):
+    code = serializers.CharField()
+    label: Any = serializers.CharField(help_text="In the language asked for.")
+    duration_minutes = serializers.IntegerField()
+    bookable_by_patient = serializers.BooleanField()
+
+
+class BookIn(serializers.Serializer[None]):
+    practitioner_id = serializers.UUIDField()
+    type = serializers.CharField(max_length=40)
+    start = InstantField(help_text="With its offset, 2026-03-03T14:30:00+01:00.")
+    patient_id = serializers.UUIDField(required=False, help_text="Only for who may book for others.")
+    overbook_reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    note = serializers.CharField(max_length=200, required=False, allow_blank=True, default="", help_text="For staff.")
+
+
+class VersionIn(serializers.Serializer[None]):
+    version = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        help_text="The one you looked at: refused as `stale` when it is no longer that one.",
+    )
+
+
+class CancelIn(VersionIn):
+    reason = serializers.ChoiceField(choices=Appointment.CancelReason.choices, required=False)
+
+
+class MoveIn(VersionIn):
+    start = InstantField(help_text="With its offset, 2026-03-03T14:30:00+01:00.")
+    practitioner_id = serializers.UUIDField(required=False)
+    overbook_reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class AgendaQuery(serializers.Serializer[None]):
+    day = serializers.DateField(required=False, error_messages=_DAY_MESSAGES)
+    practitioner = serializers.UUIDField(required=False)
+
+
+class AppointmentOut(serializers.Serializer[Appointment]):
+    id = serializers.UUIDField()
+    patient_id = serializers.UUIDField()
+    practitioner_id = serializers.UUIDField()
+    type = serializers.CharField(source="type_code")
+    start = serializers.DateTimeField(default_timezone=UTC, help_text="UTC.")
+    end = serializers.DateTimeField(default_timezone=UTC, help_text="UTC.")
+    local_start = serializers.SerializerMethodField(help_text="On the place's clock, with its offset.")
+    zone = serializers.CharField(help_text="IANA name.")
+    place = serializers.CharField()
+    status = serializers.ChoiceField(choices=Appointment.Status.choices)
+    sequence = serializers.IntegerField(help_text="Grows when the time changes.")
+    version = serializers.IntegerField(help_text="Grows with every change.")
+    staff = serializers.SerializerMethodField(help_text="What only staff see; null for everyone else.")
+
+    def get_local_start(self, row: Appointment) -> datetime:
+        return clock.local(row.start, row.zone)
+
+    @extend_schema_field(
+        {
+            "type": "object",
+            "nullable": True,
+            "properties": {
+                "booked_by": {"type": "string", "format": "uuid", "nullable": True},
+                "note": {"type": "string"},
+                "overbooked": {"type": "boolean"},
+                "overbook_reason": {"type": "string"},
+                "cancel_reason": {"type": "string"},
+            },
+        }
+    )
+    def get_staff(self, row: Appointment) -> dict[str, Any] | None:
+        if not self.context["request"].user.has_perm(access.VIEW):
+            return None
+        return {
+            "booked_by": str(row.booked_by) if row.booked_by else None,
+            "note": row.staff_note,
+            "overbooked": row.overbooked,
+            "overbook_reason": row.overbook_reason,
+            "cancel_reason": row.cancel_reason,
+        }
+
+
+class PagedAppointments(serializers.Serializer[None]):
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = AppointmentOut(many=True)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from appointments.api import views
+
+_ONE = "appointments/<uuid:appointment_id>"
+
+urlpatterns = [
+    path("appointment-types", views.Types.as_view(), name="api-appointment-types"),
+    path("slots", views.Slots.as_view(), name="api-slots"),
+    path("appointments", views.Appointments.as_view(), name="api-appointments"),
+    path(_ONE, views.OneAppointment.as_view(), name="api-appointment"),
+    path(f"{_ONE}/cancel", views.Cancel.as_view(), name="api-appointment-cancel"),
+    path(f"{_ONE}/move", views.Move.as_view(), name="api-appointment-move"),
+    path(f"{_ONE}/confirm", views.Confirm.as_view(), name="api-appointment-confirm"),
+    path(f"{_ONE}/arrive", views.Arrive.as_view(), name="api-appointment-arrive"),
+    path(f"{_ONE}/start", views.Start.as_view(), name="api-appointment-start"),
+    path(f"{_ONE}/complete", views.Complete.as_view(), name="api-appointment-complete"),
+    path(f"{_ONE}/no-show", views.NoShow.as_view(), name="api-appointment-no-show"),
+]

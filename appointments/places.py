@@ -1,0 +1,218 @@
+"""Where and when a visit can take place: calendars, types, leave and visits, for many practitioners at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from appointments import access, rules
+from appointments.calendars import opening_of, visit_of
+from appointments.models import Appointment, AppointmentType, Calendar, Leave
+from medisecure.accounts.models import User
+from medisecure.kernel import clock
+from medisecure.kernel.errors import Invalid, Text
+from patients import interface as patients
+
+#: How many days one question about free slots may span.
+MOST_DAYS = 62
+#: Times named in an error, so that the caller knows what is possible.
+SUGGESTED = 6
+
+#: Further ahead than any calendar is open (`Calendar.horizon_days`).
+_NEVER_AFTER = timedelta(days=800)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A free time: instants in UTC; `zone` and `place` say where and on which clock."""
+
+    practitioner_id: UUID
+    calendar_id: UUID
+    type_code: str
+    start: datetime
+    end: datetime
+    zone: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a booking needs to know of its time: the calendar, the visit, and the practitioner's time with buffers."""
+
+    calendar: Calendar
+    type_code: str
+    span: rules.Span
+    busy: rules.Span
+    overbook: bool
+
+
+def check_start(start: object) -> datetime:
+    """The start as an aware instant in UTC. Raises Invalid for anything else, for the past and for the far future."""
+    if not isinstance(start, datetime):
+        raise _start(_("Write the start as in 2026-03-03T14:30:00+01:00."))
+    if start.tzinfo is None or start.utcoffset() is None:
+        raise _start(_("Say in which time zone, as in 2026-03-03T14:30:00+01:00."))
+    try:
+        instant = start.astimezone(UTC)
+    except OverflowError:
+        raise _start(_("This is not a time when anybody works.")) from None
+    now = clock.now()
+    if instant <= now:
+        raise _start(_("This time has passed."))
+    if instant > now + _NEVER_AFTER:
+        raise _start(_("No calendar is open that far ahead."))
+    if not rules.on_cell(instant):
+        raise _start(_("Visits start on whole five minutes."))
+    return instant
+
+
+def _start(text: Text) -> Invalid:
+    return Invalid({"start": [text]})
+
+
+def find_type(actor: User, type_code: str) -> AppointmentType:
+    """The type if the actor may book it. Raises Invalid, the same for one that is unknown and one that is closed."""
+    kind = AppointmentType.objects.filter(code=type_code, active=True).first()
+    if kind is None or not (kind.bookable_by_patient or actor.has_perm(access.BOOK_FOR_OTHERS)):
+        raise Invalid({"type": [_("This type of appointment cannot be booked.")]})
+    return kind
+
+
+def check_practitioner(practitioner_id: UUID) -> None:
+    card = patients.practitioner_cards([practitioner_id]).get(practitioner_id)
+    if card is None or not card.active:
+        raise Invalid({"practitioner_id": [_("There is no such practitioner.")]})
+
+
+def calendars_for(practitioner_ids: Collection[UUID], type_code: str) -> list[Calendar]:
+    """The calendars in which these practitioners offer the type, in a stable order."""
+    rows = Calendar.objects.filter(practitioner_id__in=list(practitioner_ids), active=True).order_by("id")
+    # Which types a calendar offers is a list inside the document; the three engines have no common way to ask for one.
+    return [row for row in rows if type_code in row.type_codes]
+
+
+def busy_spans(practitioner_ids: Collection[UUID], span: rules.Span) -> Mapping[UUID, list[rules.Span]]:
+    """What keeps each practitioner from receiving: visits with their buffers and leave. Two queries for any number."""
+    found: dict[UUID, list[rules.Span]] = defaultdict(list)
+    ids = list(practitioner_ids)
+    visits = Appointment.objects.filter(
+        practitioner_id__in=ids,
+        busy_start__gt=span.start - rules.LONGEST,
+        busy_start__lt=span.end,
+        busy_end__gt=span.start,
+        status__in=[status.value for status in rules.OCCUPYING],
+    ).order_by()
+    leaves = Leave.objects.filter(practitioner_id__in=ids, start__lt=span.end, end__gt=span.start).order_by()
+    for practitioner_id, start, end in visits.values_list("practitioner_id", "busy_start", "busy_end"):
+        found[practitioner_id].append(rules.Span(start, end))
+    for practitioner_id, start, end in leaves.values_list("practitioner_id", "start", "end"):
+        found[practitioner_id].append(rules.Span(start, end))
+    return found
+
+
+def check_days(first: date, last: date) -> None:
+    if last < first:
+        raise Invalid({"to": [_("This is before the first day.")]})
+    if (last - first).days >= MOST_DAYS:
+        raise Invalid({"to": [_("Ask for %(count)d days at most.") % {"count": MOST_DAYS}]})
+
+
+def free_slots(
+    calendars: Iterable[Calendar], kind: AppointmentType, *, first: date, last: date, staff: bool
+) -> list[Slot]:
+    """The free slots of these calendars on the local dates `first` to `last`, by start. Staff need no lead time."""
+    now = clock.now()
+    today = now.date()
+    first = max(first, today - timedelta(days=1))
+    last = min(last, today + _NEVER_AFTER)
+    rows = list(calendars)
+    if last < first or not rows:
+        return []
+    visit = visit_of(kind)
+    # No zone is further than a day from UTC.
+    span = rules.Span(_midnight(first - timedelta(days=1)), _midnight(last + timedelta(days=2)))
+    busy = busy_spans({row.practitioner_id for row in rows}, span)
+    found = []
+    for row in rows:
+        earliest, latest = _bounds(row, now, staff=staff)
+        starts = rules.free_starts(
+            opening_of(row),
+            visit,
+            first=first,
+            last=last,
+            busy=busy.get(row.practitioner_id, ()),
+            earliest=earliest,
+            latest=latest,
+        )
+        found += [
+            Slot(row.practitioner_id, row.id, kind.code, start, start + visit.duration, row.zone, row.place)
+            for start in starts
+        ]
+    return sorted(found, key=lambda slot: (slot.start, str(slot.practitioner_id)))
+
+
+def _bounds(calendar: Calendar, now: datetime, *, staff: bool) -> tuple[datetime, datetime]:
+    """The first and last instant at which a visit may start, as seen now."""
+    lead = timedelta(minutes=0 if staff else calendar.lead_minutes)
+    return now + lead, now + timedelta(days=calendar.horizon_days)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def find_place(*, actor: User, practitioner_id: UUID, type_code: str, start: datetime, overbook: bool) -> Place:
+    """The calendar in which this visit can start at `start`, which `check_start` has passed.
+
+    Whether the time is still free is not asked here but won by the cells. Overbooking may leave the grid and the
+    opening hours, but not the practitioner's calendar: it gives the place. Raises Invalid with what is possible.
+    """
+    staff = actor.has_perm(access.BOOK_FOR_OTHERS)
+    kind = find_type(actor, type_code)
+    check_practitioner(practitioner_id)
+    calendars = calendars_for([practitioner_id], kind.code)
+    if not calendars:
+        raise Invalid({"type": [_("This practitioner does not offer this type of appointment.")]})
+    visit = visit_of(kind)
+    if overbook:
+        calendar = _calendar_on(calendars, start)
+        return Place(calendar, kind.code, visit.span(start), visit.busy(start), overbook=True)
+    now = clock.now()
+    offering = [row for row in calendars if rules.offers(opening_of(row), visit, start)]
+    for row in offering:
+        earliest, latest = _bounds(row, now, staff=staff)
+        if start < earliest:
+            raise _start(_("This slot is too soon to be booked here. Please call the reception."))
+        if start > latest:
+            raise _start(_("This calendar is not open that far ahead."))
+        if not _on_leave(practitioner_id, visit.busy(start)):
+            return Place(row, kind.code, visit.span(start), visit.busy(start), overbook=False)
+    raise _start(_no_slot(calendars, kind, start, staff=staff))
+
+
+def _on_leave(practitioner_id: UUID, span: rules.Span) -> bool:
+    return Leave.objects.filter(practitioner_id=practitioner_id, start__lt=span.end, end__gt=span.start).exists()
+
+
+def _calendar_on(calendars: list[Calendar], start: datetime) -> Calendar:
+    for row in calendars:
+        day = clock.local(start, row.zone).date()
+        if row.valid_from <= day and (row.valid_until is None or day <= row.valid_until):
+            return row
+    raise _start(_("This practitioner has no calendar on that day."))
+
+
+def _no_slot(calendars: list[Calendar], kind: AppointmentType, start: datetime, *, staff: bool) -> str:
+    day = clock.local(start, calendars[0].zone).date()
+    free = [
+        clock.local(slot.start, slot.zone).strftime("%H:%M")
+        for slot in free_slots(calendars, kind, first=day, last=day, staff=staff)
+    ]
+    if not free:
+        return _("No slot starts then, and none is free that day.")
+    return _("No slot starts then. Free that day: %(times)s.") % {"times": ", ".join(free[:SUGGESTED])}

@@ -1,0 +1,105 @@
+"""Reads, already narrowed to what the actor may see. Times go in and out as instants in UTC; dates are local ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from appointments import access, places
+from appointments.models import Appointment, AppointmentHistory, AppointmentType
+from appointments.places import Slot
+from medisecure.accounts.models import User
+from medisecure.kernel.errors import Invalid
+from medisecure.kernel.models import PinnedQuerySet
+from patients import interface as patients
+
+#: Practitioners in one question about free slots.
+MOST_PRACTITIONERS = 200
+
+
+def free_slots(
+    *,
+    actor: User,
+    type_code: str,
+    first: date,
+    last: date,
+    practitioner_ids: Sequence[UUID] | None = None,
+    specialty: str | None = None,
+) -> list[Slot]:
+    """Free slots for a type on the local dates `first` to `last` (62 days at most), of the practitioners named or of a
+    specialty, by start. The number of queries is the same for one practitioner and for fifty.
+
+    Raises Invalid naming the field: from, to, type, practitioner, specialty.
+    """
+    places.check_days(first, last)
+    kind = places.find_type(actor, type_code)
+    if practitioner_ids:
+        if len(practitioner_ids) > MOST_PRACTITIONERS:
+            raise Invalid({"practitioner": [_("Name %(count)d at most.") % {"count": MOST_PRACTITIONERS}]})
+        cards = patients.practitioner_cards(practitioner_ids)
+        if any(one not in cards or not cards[one].active for one in practitioner_ids):
+            raise Invalid({"practitioner": [_("There is no such practitioner.")]})
+        ids = list(cards)
+    elif specialty:
+        ids = [card.id for card in patients.practitioners(specialty)][:MOST_PRACTITIONERS]
+        if not ids:
+            raise Invalid({"specialty": [_("Nobody here has this specialty.")]})
+    else:
+        raise Invalid({"practitioner": [_("Name a practitioner or a specialty.")]})
+    calendars = places.calendars_for(ids, kind.code)
+    return places.free_slots(calendars, kind, first=first, last=last, staff=actor.has_perm(access.BOOK_FOR_OTHERS))
+
+
+def day_bounds(day: date, zone: str = "") -> tuple[datetime, datetime]:
+    """The instants at which the local day begins and the next one does; in the hospital's zone when none is named."""
+    where = ZoneInfo(zone or settings.TIME_ZONE)
+    try:
+        following = day + timedelta(days=1)
+        return (
+            datetime.combine(day, time(), where).astimezone(UTC),
+            datetime.combine(following, time(), where).astimezone(UTC),
+        )
+    except OverflowError:
+        raise Invalid({"day": [_("There is no such day here.")]}) from None
+
+
+def agenda(*, actor: User, day: date, practitioner_id: UUID | None = None) -> PinnedQuerySet[Appointment]:
+    """The visits of a local day that the actor sees by their work, by start; those cancelled too.
+    `access.access_agenda` is the door before it."""
+    begin, end = day_bounds(day)
+    rows = access.staff_visible(actor).filter(start__gte=begin, start__lt=end)
+    if practitioner_id is not None:
+        rows = rows.filter(practitioner_id=practitioner_id)
+    return rows.order_by("start", "id")
+
+
+def appointments_of_actor(actor: User) -> PinnedQuerySet[Appointment]:
+    """The actor's own visits as a patient, the newest first; none for who is no patient."""
+    patient_id = patients.patient_for_user(actor.id)
+    return Appointment.objects.filter(patient_id=patient_id) if patient_id else Appointment.objects.none()
+
+
+def appointments_of_patient(*, actor: User, patient_id: UUID) -> PinnedQuerySet[Appointment]:
+    """A patient's visits that the actor may see, the newest first."""
+    return access.visible(actor).filter(patient_id=patient_id)
+
+
+def history_of(appointment_id: UUID) -> list[AppointmentHistory]:
+    """Each step of the appointment, the first first. For who has passed the door to the appointment."""
+    return list(AppointmentHistory.objects.filter(appointment_id=appointment_id))
+
+
+def types_for(actor: User) -> list[AppointmentType]:
+    """The types that the actor may book."""
+    rows = AppointmentType.objects.filter(active=True)
+    return list(rows if actor.has_perm(access.BOOK_FOR_OTHERS) else rows.filter(bookable_by_patient=True))
+
+
+def type_labels() -> dict[str, str]:
+    """Code → name in the active language, of every type there ever was."""
+    return {kind.code: kind.label for kind in AppointmentType.objects.all()}

@@ -1,0 +1,26 @@
+"""Use cases of appointments: each is one transaction, one access entry, its history and its events.
+
+Order, everywhere: what the actor may do is checked, the access entry is written on the default database, and only then
+the transaction on this one runs. See `access.write_down`.
+"""
+
+from __future__ import annotations
+
+from appointments.services.booking import book, cancel, move
+from appointments.services.course import arrive, complete, confirm, no_show, start
+from appointments.services.setup import add_leave, create_calendar, create_type, seed_appointment
+
+__all__ = [
+    "add_leave",
+    "arrive",
+    "book",
+    "cancel",
+    "complete",
+    "confirm",
+    "create_calendar",
+    "create_type",
+    "move",
+    "no_show",
+    "seed_appointment",
+    "start",
+]

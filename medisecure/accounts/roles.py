@@ -74,6 +74,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "billing.add_invoice",
             "billing.change_invoice",
             "billing.view_payment",
+            "billing.view_price",
             "billing.issue_invoice",
             "billing.take_payment",
         }
@@ -95,6 +96,8 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "appointments.change_calendar",
             "billing.view_invoice",
             "billing.view_payment",
+            "billing.view_price",
+            "billing.add_price",
             "notifications.view_message",
         }
     ),

@@ -1,0 +1,151 @@
+"""Forms of the clerk: money in euros, as people write it; cents everywhere behind them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from billing import rules, selectors
+from billing.models import Invoice, InvoiceItem, Payment
+from billing.services.lines import TEXTS
+from medisecure.kernel import clock
+from medisecure.kernel.ids import new_id
+from medisecure.kernel.money import to_cents, to_decimal
+from patients.interface import practitioners
+
+#: The rates of French VAT (CGI art. 278 to 281 octies), in basis points, and care, which is exempt.
+VAT_CHOICES: Final = [
+    ("care", _("Exempt: care")),
+    ("2000", "20 %"),
+    ("1000", "10 %"),
+    ("550", "5,5 %"),
+    ("210", "2,1 %"),
+]
+_FAULT_FIELDS: Final = {"unit_price_cents": "unit_price", "vat_rate": "vat", "exemption": "vat"}
+
+
+def euros(**kwargs: Any) -> forms.DecimalField:
+    return forms.DecimalField(max_digits=12, decimal_places=2, localize=True, **kwargs)
+
+
+class ItemForm(forms.ModelForm[InvoiceItem]):
+    """One line. A code of the price list fills what is left empty."""
+
+    code = forms.CharField(label=_("code"), max_length=40, required=False)
+    label = forms.CharField(label=_("label"), max_length=200, required=False)
+    quantity = forms.DecimalField(
+        label=_("quantity"), max_digits=9, decimal_places=rules.QUANTITY_PLACES, initial=1, localize=True
+    )
+    unit_price = euros(label=_("unit price before VAT (€)"), required=False)
+    vat = forms.ChoiceField(label=_("VAT"), choices=[("", _("As in the price list")), *VAT_CHOICES], required=False)
+
+    class Meta:
+        model = InvoiceItem
+        fields = ("code", "label", "quantity")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        item = self.instance
+        if item.unit_price_cents is not None:
+            self.initial["unit_price"] = to_decimal(item.unit_price_cents)
+            self.initial["vat"] = str(item.vat_rate) if item.vat_rate else item.exemption
+            self.initial["quantity"] = item.quantity.normalize()
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return data
+        code, vat, price = data.get("code", ""), data.get("vat", ""), data.get("unit_price")
+        listed = selectors.labels_of({code}, clock.today()).get(code) if code else None
+        if listed is None and price is None:
+            unknown = _("This code is not in the price list. Give a price.") if code else TEXTS["missing"]
+            self.add_error("unit_price", str(unknown))
+            return data
+        rate, exemption = (0, rules.Exemption.CARE.value)
+        if vat:
+            rate, exemption = (int(vat), "") if vat.isdigit() else (0, vat)
+        elif listed:
+            rate, exemption = listed.vat_rate, listed.exemption
+        line = rules.Line(
+            code=code,
+            label=data.get("label") or (listed.label_fr if listed else ""),
+            quantity=data.get("quantity") or Decimal(0),
+            unit_price_cents=to_cents(price) if price is not None else (listed.price_cents if listed else 0),
+            vat_rate=rate,
+            exemption=exemption,
+        )
+        for field, fault in rules.line_faults(line).items():
+            self.add_error(_FAULT_FIELDS.get(field, field), str(TEXTS[fault]))
+        data["line"] = line
+        return data
+
+    def _post_clean(self) -> None:
+        # The row is written by the service from `line`, so the model's own checks of half a row have nothing to say.
+        return
+
+
+class ItemFormSet(forms.BaseInlineFormSet[InvoiceItem, Invoice, ItemForm]):
+    def lines(self) -> list[rules.Line]:
+        """The lines as they were left, without those marked for deletion."""
+        return [
+            form.cleaned_data["line"]
+            for form in self.forms
+            if form.cleaned_data.get("line") and not form.cleaned_data.get("DELETE")
+        ]
+
+    def save(self, commit: bool = True) -> list[InvoiceItem]:
+        # The admin asks what was changed, to note it in its own log; the service writes.
+        self.new_objects: list[InvoiceItem] = []
+        self.changed_objects: list[tuple[InvoiceItem, list[str]]] = []
+        self.deleted_objects: list[InvoiceItem] = []
+        return []
+
+
+class DraftForm(forms.ModelForm[Invoice]):
+    """A draft's own fields; its lines are in `ItemFormSet`."""
+
+    practitioner_id = forms.TypedChoiceField(label=_("practitioner"), required=False, empty_value=None)
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = Invoice
+        fields = ("patient_id", "service_date", "practitioner_id", "version")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "practitioner_id" in self.fields:
+            known = [(str(card.id), card.full_name) for card in practitioners()]
+            now = self.instance.practitioner_id
+            if now and str(now) not in dict(known):
+                known.append((str(now), str(_("as it is"))))
+            self.fields["practitioner_id"].choices = [("", "—"), *known]  # type: ignore[attr-defined]
+
+    def clean_service_date(self) -> Any:
+        day = self.cleaned_data.get("service_date")
+        if day is not None and day > clock.today():
+            raise forms.ValidationError(_("Care that has not been given yet cannot be charged."))
+        return day
+
+
+class PaymentForm(forms.Form):
+    """A payment at the counter. The hidden key makes a second press of the button the same payment."""
+
+    amount = euros(label=_("amount (€)"), min_value=Decimal("0.01"))
+    method = forms.ChoiceField(label=_("method"), choices=Payment.Method.choices)
+    reference = forms.CharField(label=_("reference"), max_length=100, required=False)
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    @classmethod
+    def for_invoice(cls, invoice: Invoice) -> PaymentForm:
+        return cls(initial={"amount": to_decimal(invoice.balance_cents), "key": new_id()})
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(label=_("reason"), max_length=200)
+
+
+class ConfirmForm(forms.Form):
+    """Nothing to fill in: the page asks, the button answers."""

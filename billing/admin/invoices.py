@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from billing import selectors, services
+from billing.admin.forms import DraftForm, ItemForm, ItemFormSet
+from billing.admin.pages import PageViews
+from billing.models import Invoice, InvoiceItem, Payment
+from billing.snapshot import local_day
+from medisecure.accounts.models import User
+from medisecure.kernel import clock
+from medisecure.kernel.errors import DomainError
+from medisecure.kernel.formats import format_cents
+from patients.interface import PatientCard, patient_cards, practitioner_cards
+
+#: One action issues so many at once; each is a transaction of its own.
+MOST_AT_ONCE = 200
+
+
+def actor_of(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+class Worklist(admin.SimpleListFilter):
+    """What is to be done, as the clerk calls it."""
+
+    title = _("worklist")
+    parameter_name = "worklist"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
+        return (("to-issue", _("To issue")), ("unpaid", _("Unpaid")), ("overdue", _("Overdue")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        match self.value():
+            case "to-issue":
+                return queryset.filter(status=Invoice.Status.DRAFT)
+            case "unpaid":
+                return queryset.filter(status=Invoice.Status.ISSUED, kind=Invoice.Kind.INVOICE)
+            case "overdue":
+                return queryset.filter(
+                    status=Invoice.Status.ISSUED, kind=Invoice.Kind.INVOICE, due_date__lt=clock.today()
+                )
+        return queryset
+
+
+class _Inline:
+    """Rights follow the invoice's: whoever may change a draft may change its lines."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return selectors.sees_all(actor_of(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class DraftItems(_Inline, admin.TabularInline[InvoiceItem, Invoice]):
+    model = InvoiceItem
+    form = ItemForm
+    formset = ItemFormSet  # type: ignore[assignment]
+    fields = ("code", "label", "quantity", "unit_price", "vat")
+    extra = 2
+    verbose_name_plural = _("lines")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return actor_of(request).has_perm("billing.change_invoice" if obj else "billing.add_invoice")
+
+
+class IssuedItems(_Inline, admin.TabularInline[InvoiceItem, Invoice]):
+    model = InvoiceItem
+    fields = readonly_fields = ("code", "label", "quantity", "unit_price", "vat", "net", "total")
+    extra = 0
+    verbose_name_plural = _("lines")
+
+    @admin.display(description=_("unit price"))
+    def unit_price(self, item: InvoiceItem) -> str:
+        return format_cents(item.unit_price_cents)
+
+    @admin.display(description=_("VAT"))
+    def vat(self, item: InvoiceItem) -> str:
+        return format_cents(item.vat_cents) if item.vat_rate else item.get_exemption_display()
+
+    @admin.display(description=_("before VAT"))
+    def net(self, item: InvoiceItem) -> str:
+        return format_cents(item.net_cents)
+
+    @admin.display(description=_("total"))
+    def total(self, item: InvoiceItem) -> str:
+        return format_cents(item.total_cents)
+
+
+class Payments(_Inline, admin.TabularInline[Payment, Invoice]):
+    model = Payment
+    fields = readonly_fields = ("received_at", "amount", "method", "reference")
+    extra = 0
+
+    @admin.display(description=_("amount"))
+    def amount(self, payment: Payment) -> str:
+        return format_cents(payment.amount_cents)
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
+    form = DraftForm
+    list_display = ("name", "kind", "who", "service_date", "issued_on", "due", "total", "balance", "state")
+    list_display_links = ("name",)
+    list_filter = (Worklist, "status", "kind")
+    list_per_page = 50
+    # The number of all rows is another query and tells the clerk nothing.
+    show_full_result_count = False
+    search_fields = ("number__startswith", "=patient_id")
+    search_help_text = _("The number of an invoice, or a patient's identifier.")
+    ordering = ("-created_at", "-id")
+    actions = ("issue_selected",)
+    change_form_template = "admin/billing/invoice/change_form.html"
+    change_list_template = "admin/billing/invoice/change_list.html"
+
+    # --- rights -------------------------------------------------------------------------------------------------------
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+        return selectors.visible_invoices(actor_of(request))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return selectors.sees_all(actor_of(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
+        return selectors.sees_all(actor_of(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
+        if obj is not None and obj.status != Invoice.Status.DRAFT:
+            return False
+        return actor_of(request).has_perm("billing.change_invoice")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
+        return False
+
+    def has_issue_permission(self, request: HttpRequest) -> bool:
+        return actor_of(request).has_perm("billing.issue_invoice")
+
+    # --- the list -----------------------------------------------------------------------------------------------------
+    @admin.display(description=_("number"), ordering="number")
+    def name(self, invoice: Invoice) -> str:
+        return str(invoice)
+
+    @admin.display(description=_("patient"))
+    def who(self, invoice: Invoice) -> str:
+        card: PatientCard | None = getattr(invoice, "_card", None)
+        if card is None:
+            card = patient_cards([invoice.patient_id]).get(invoice.patient_id)
+        return f"{card.full_name} · {card.record_number}" if card else "—"
+
+    @admin.display(description=_("issued"), ordering="issued_at")
+    def issued_on(self, invoice: Invoice) -> Any:
+        return local_day(invoice) if invoice.issued_at else None
+
+    @admin.display(description=_("to pay by"), ordering="due_date")
+    def due(self, invoice: Invoice) -> Any:
+        return invoice.due_date if invoice.kind == Invoice.Kind.INVOICE else None
+
+    @admin.display(description=_("total"), ordering="total_cents")
+    def total(self, invoice: Invoice) -> str:
+        return format_cents(invoice.total_cents)
+
+    @admin.display(description=_("still owed"))
+    def balance(self, invoice: Invoice) -> str:
+        return format_cents(invoice.balance_cents) if invoice.balance_cents else "—"
+
+    @admin.display(description=_("state"), ordering="status")
+    def state(self, invoice: Invoice) -> str:
+        return gettext("Overdue") if invoice.is_overdue(clock.today()) else invoice.get_status_display()
+
+    @admin.display(description=_("practitioner"))
+    def practitioner(self, invoice: Invoice) -> str:
+        if invoice.practitioner_id is None:
+            return "—"
+        card = practitioner_cards([invoice.practitioner_id]).get(invoice.practitioner_id)
+        return card.full_name if card else "—"
+
+    @admin.display(description=_("paid"))
+    def paid(self, invoice: Invoice) -> str:
+        return format_cents(invoice.paid_cents)
+
+    @admin.display(description=_("VAT"))
+    def vat(self, invoice: Invoice) -> str:
+        return format_cents(invoice.vat_cents)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        actor = actor_of(request)
+        if selectors.sees_all(actor):
+            selectors.audit(actor=actor, patient_id=None, action="list")
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
+            rows = list(response.context_data["cl"].result_list)
+            cards = patient_cards({row.patient_id for row in rows})
+            for row in rows:
+                row._card = cards.get(row.patient_id)
+            response.context_data["cl"].result_list = rows
+        return response
+
+    @admin.action(description=_("Issue the selected drafts"), permissions=["issue"])
+    def issue_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> HttpResponse | None:
+        """Asks first; then each draft is issued by itself, and what could not be is named."""
+        drafts = list(queryset.filter(status=Invoice.Status.DRAFT).order_by("created_at", "id")[:MOST_AT_ONCE])
+        if not drafts:
+            self.message_user(request, gettext("None of these is a draft."), messages.WARNING)
+            return None
+        if "confirmed" not in request.POST:
+            return self.confirm_issue_page(request, drafts, format_cents(sum(row.total_cents for row in drafts)))
+        done = 0
+        for draft in drafts:
+            try:
+                services.issue_invoice(actor=actor_of(request), invoice_id=draft.id)
+                done += 1
+            except DomainError as error:
+                text = f"{draft.service_date or draft.id}: {' '.join(error.lines())}"
+                self.message_user(request, text, messages.ERROR)
+        if done:
+            text = ngettext("%(count)d invoice was issued.", "%(count)d invoices were issued.", done) % {"count": done}
+            self.message_user(request, text, messages.SUCCESS)
+        return None
+
+    # --- one invoice --------------------------------------------------------------------------------------------------
+    def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Any:
+        if obj is None:
+            return ("patient_id", "service_date", "practitioner_id")
+        if self.has_change_permission(request, obj):
+            return ("who", "service_date", "practitioner_id", "total", "version")
+        fields = ["name", "kind", "state", "who", "practitioner", "service_date"]
+        if obj.is_issued:
+            fields += ["issued_at", "due", "vat", "total", "paid", "balance"]
+        if obj.credits_id:
+            fields.append("credits")
+        return [*fields, "reason"] if obj.reason else fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Any:
+        if obj is None:
+            return ()
+        if self.has_change_permission(request, obj):
+            return ("who", "total")
+        return self.get_fields(request, obj)
+
+    def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> Any:
+        if obj is None or self.has_change_permission(request, obj):
+            return [DraftItems]
+        return [IssuedItems, Payments] if obj.kind == Invoice.Kind.INVOICE and obj.is_issued else [IssuedItems]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"patient_id": request.GET.get("patient", ""), "service_date": clock.today()}
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        # The door, before anything is shown; raises NotFound, which is a 404 page.
+        invoice = selectors.open_invoice(actor=actor_of(request), invoice_id=self.id_of(object_id))
+        context = {"invoice": invoice, "tools": self.tools(request, invoice), **(extra_context or {})}
+        return self._named(
+            request,
+            lambda: super(InvoiceAdmin, self).change_view(request, object_id, form_url, context),
+            reverse("admin:billing_invoice_change", args=[invoice.id]),
+        )
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        view = super().add_view
+        return self._named(request, lambda: view(request, form_url, extra_context), request.get_full_path())
+
+    def _named(self, request: HttpRequest, view: Callable[[], HttpResponse], back: str) -> HttpResponse:
+        """What a form cannot know before it is saved (changed by somebody else, issued) becomes a message."""
+        try:
+            return view()
+        except DomainError as error:
+            if request.method != "POST":
+                raise
+            self.message_user(request, " ".join(error.lines()), messages.ERROR)
+            return HttpResponseRedirect(back)
+
+    def save_model(self, request: HttpRequest, obj: Invoice, form: ModelForm[Invoice], change: bool) -> None:
+        """The service writes invoice and lines together, in `save_related`."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        items = next(formset for formset in formsets if isinstance(formset, ItemFormSet))
+        items.save()
+        data = form.cleaned_data
+        practitioner = data.get("practitioner_id")
+        common = {
+            "actor": actor_of(request),
+            "lines": items.lines(),
+            "service_date": data.get("service_date"),
+            "practitioner_id": UUID(str(practitioner)) if practitioner else None,
+        }
+        if change:
+            services.edit_draft(invoice_id=form.instance.pk, version=data.get("version") or 0, **common)
+        else:
+            # The admin goes on with this object, whose id must be that of the draft that was made.
+            form.instance.pk = services.create_draft(patient_id=data["patient_id"], **common).pk
+
+    def get_urls(self) -> list[URLPattern]:
+        pages = (
+            ("issue", self.issue_view),
+            ("payment", self.payment_view),
+            ("credit", self.credit_view),
+            ("discard", self.discard_view),
+            ("pdf", self.pdf_view),
+        )
+        own = [
+            path(f"<uuid:invoice_id>/{name}/", self.admin_site.admin_view(view), name=f"billing_invoice_{name}")
+            for name, view in pages
+        ]
+        return [*own, *super().get_urls()]
+
+    def response_change(self, request: HttpRequest, obj: Invoice) -> HttpResponse:
+        if "_issue" in request.POST:
+            return redirect("admin:billing_invoice_issue", invoice_id=obj.pk)
+        return super().response_change(request, obj)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from datetime import UTC, date
+from typing import Any
+
+from rest_framework import serializers
+
+from billing.models import Invoice, InvoiceItem, Payment
+from medisecure.kernel import clock
+
+
+class InvoiceQuery(serializers.Serializer[None]):
+    """What the list may be narrowed by."""
+
+    status = serializers.MultipleChoiceField(
+        choices=Invoice.Status.choices, required=False, help_text="May be repeated."
+    )
+    patient = serializers.UUIDField(required=False, help_text="A patient's id.")
+
+
+class ItemOut(serializers.ModelSerializer[InvoiceItem]):
+    class Meta:
+        model = InvoiceItem
+        fields = [
+            "code",
+            "label",
+            "quantity",
+            "unit_price_cents",
+            "vat_rate",
+            "exemption",
+            "net_cents",
+            "vat_cents",
+            "total_cents",
+        ]
+
+
+class PaymentOut(serializers.ModelSerializer[Payment]):
+    received_at = serializers.DateTimeField(default_timezone=UTC, help_text="UTC.")
+
+    class Meta:
+        model = Payment
+        fields = ["id", "invoice_id", "amount_cents", "method", "reference", "received_at"]
+        extra_kwargs = {"invoice_id": {"read_only": True}}
+
+
+class InvoiceOut(serializers.ModelSerializer[Invoice]):
+    """Amounts are whole cents. A credit note's are positive; `credits_id` is the invoice that it cancels."""
+
+    issued_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True, help_text="UTC.")
+    credits_id = serializers.UUIDField(allow_null=True)
+    balance_cents = serializers.IntegerField(help_text="What is still owed.")
+    overdue = serializers.SerializerMethodField()
+    pdf_ready = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Invoice
+        fields = [
+            "id",
+            "kind",
+            "status",
+            "number",
+            "patient_id",
+            "appointment_id",
+            "credits_id",
+            "service_date",
+            "issued_at",
+            "due_date",
+            "currency",
+            "net_cents",
+            "vat_cents",
+            "total_cents",
+            "paid_cents",
+            "balance_cents",
+            "overdue",
+            "pdf_ready",
+            "version",
+        ]
+        read_only_fields = fields
+
+    def get_overdue(self, invoice: Invoice) -> bool:
+        today: date = self.context.get("today") or clock.today()
+        return invoice.is_overdue(today)
+
+    def get_pdf_ready(self, invoice: Invoice) -> bool:
+        return bool(invoice.pdf_key)
+
+
+class InvoiceDetailOut(InvoiceOut):
+    items = ItemOut(many=True)
+    payments = PaymentOut(many=True)
+
+    class Meta(InvoiceOut.Meta):
+        fields = [*InvoiceOut.Meta.fields, "items", "payments"]
+        read_only_fields = fields
+
+
+class PaymentIn(serializers.Serializer[dict[str, Any]]):
+    amount_cents = serializers.IntegerField(min_value=1, max_value=10**12)
+    method = serializers.ChoiceField(choices=Payment.Method.choices)
+    reference = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        amount = data.get("amount_cents") if isinstance(data, dict) else None
+        # 12.0, "12" and true all pass for whole numbers in Python or DRF; money is given as what it is.
+        if amount is not None and type(amount) is not int:
+            raise serializers.ValidationError({"amount_cents": [self.fields["amount_cents"].error_messages["invalid"]]})
+        found: dict[str, Any] = super().to_internal_value(data)
+        return found
+
+
+class CreditIn(serializers.Serializer[None]):
+    reason = serializers.CharField(max_length=200)

@@ -1,0 +1,146 @@
+"""What other apps may ask of billing: ids and frozen dataclasses. Nothing else in this app is theirs to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from billing import papers, selectors
+from billing.demo import ensure_price_list, seed_demo
+from billing.models import Invoice
+from billing.services import create_price
+from medisecure.accounts.models import User
+from medisecure.kernel import clock
+from medisecure.kernel.errors import NotFound
+from patients.interface import patient_for_user
+
+__all__ = [
+    "InvoiceCard",
+    "InvoiceLine",
+    "PaymentLine",
+    "create_price",
+    "ensure_price_list",
+    "invoice_card",
+    "invoice_pdf_url",
+    "invoices_for_patient",
+    "seed_demo",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """One line, in cents; `vat_rate` in basis points (2000 is 20 %)."""
+
+    code: str
+    label: str
+    quantity: Decimal
+    unit_price_cents: int
+    vat_rate: int
+    net_cents: int
+    vat_cents: int
+    total_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLine:
+    """Money that came in, in cents; `method_label` is in the active language."""
+
+    received_at: datetime
+    method_label: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceCard:
+    """An invoice or credit note (`kind`: "invoice", "credit_note"), in cents. `balance_cents` is still owed."""
+
+    id: UUID
+    patient_id: UUID
+    appointment_id: UUID | None
+    kind: str
+    #: draft, issued, paid, credited or discarded; `status_label` says it in the active language.
+    status: str
+    status_label: str
+    number: str
+    issued_at: datetime | None
+    due_date: date | None
+    service_date: date | None
+    net_cents: int
+    vat_cents: int
+    total_cents: int
+    paid_cents: int
+    balance_cents: int
+    overdue: bool
+    pdf_ready: bool
+    #: Filled by `invoice_card`, empty in lists.
+    lines: tuple[InvoiceLine, ...] = ()
+    payments: tuple[PaymentLine, ...] = ()
+
+
+def _card(
+    invoice: Invoice, today: date, lines: tuple[InvoiceLine, ...] = (), payments: tuple[PaymentLine, ...] = ()
+) -> InvoiceCard:
+    return InvoiceCard(
+        id=invoice.id,
+        patient_id=invoice.patient_id,
+        appointment_id=invoice.appointment_id,
+        kind=invoice.kind,
+        status=invoice.status,
+        status_label=invoice.get_status_display(),
+        number=invoice.number or "",
+        issued_at=invoice.issued_at,
+        due_date=invoice.due_date,
+        service_date=invoice.service_date,
+        net_cents=invoice.net_cents,
+        vat_cents=invoice.vat_cents,
+        total_cents=invoice.total_cents,
+        paid_cents=invoice.paid_cents,
+        balance_cents=invoice.balance_cents,
+        overdue=invoice.is_overdue(today),
+        pdf_ready=bool(invoice.pdf_key),
+        lines=lines,
+        payments=payments,
+    )
+
+
+def invoices_for_patient(*, actor: User, patient_id: UUID, limit: int = 100) -> list[InvoiceCard]:
+    """The patient's invoices that the actor may see, newest first; audited as one look.
+
+    Raises `NotFound` for somebody who has nothing to do with this patient's invoices.
+    """
+    if not selectors.sees_all(actor) and patient_for_user(actor.id) != patient_id:
+        raise NotFound
+    today = clock.today()
+    return [_card(row, today) for row in selectors.open_list(actor=actor, patient_id=patient_id)[:limit]]
+
+
+def invoice_card(*, actor: User, invoice_id: UUID) -> InvoiceCard:
+    """One invoice with its lines and payments, after the check and the audit entry. Raises `NotFound`."""
+    invoice = selectors.open_invoice(actor=actor, invoice_id=invoice_id)
+    lines = tuple(
+        InvoiceLine(
+            item.code,
+            item.label,
+            item.quantity,
+            item.unit_price_cents,
+            item.vat_rate,
+            item.net_cents,
+            item.vat_cents,
+            item.total_cents,
+        )
+        for item in invoice.items.all()
+    )
+    payments = tuple(
+        PaymentLine(row.received_at, str(row.get_method_display()), row.amount_cents) for row in invoice.payments.all()
+    )
+    return _card(invoice, clock.today(), lines, payments)
+
+
+def invoice_pdf_url(*, actor: User, invoice_id: UUID) -> str:
+    """An address that serves the PDF for 300 seconds, after the check and the audit entry.
+
+    Raises `NotFound`, or `PdfNotReady` (409) while the worker has not made it, and for a draft, which has none.
+    """
+    return papers.pdf_url(actor=actor, invoice_id=invoice_id)

@@ -1,0 +1,22 @@
+"""Writes: one use case, one transaction on the billing database, one audit entry, its events."""
+
+from __future__ import annotations
+
+from billing.services.drafts import create_draft, discard_draft, draft_for_appointment, edit_draft
+from billing.services.issuing import credit, issue_invoice
+from billing.services.papers import make_pdf
+from billing.services.payments import Recorded, record_payment
+from billing.services.prices import create_price
+
+__all__ = [
+    "Recorded",
+    "create_draft",
+    "create_price",
+    "credit",
+    "discard_draft",
+    "draft_for_appointment",
+    "edit_draft",
+    "issue_invoice",
+    "make_pdf",
+    "record_payment",
+]

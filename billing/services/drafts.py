@@ -1,0 +1,164 @@
+"""Drafts: made from a completed appointment or by hand, changed until they are issued or discarded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from billing import rules, selectors
+from billing.models import Invoice, Price
+from billing.services import lines as draft_lines
+from medisecure.accounts.models import User
+from medisecure.kernel import clock
+from medisecure.kernel.databases import BILLING
+from medisecure.kernel.errors import Invalid, InvoiceIssued, NotFound, Stale
+from medisecure.kernel.transactions import transactional
+from patients.interface import patient_card, practitioner_cards
+
+ADD, CHANGE = "billing.add_invoice", "billing.change_invoice"
+
+
+def line_from_price(price: Price, *, quantity: Decimal = Decimal(1)) -> rules.Line:
+    """A line as the price list has it. Drafts speak the hospital's language; issuing turns to the patient's."""
+    return rules.Line(
+        price.code, price.label(settings.LANGUAGE_CODE), quantity, price.price_cents, price.vat_rate, price.exemption
+    )
+
+
+@transactional(BILLING)
+def draft_for_appointment(
+    *, appointment_id: UUID, patient_id: UUID, practitioner_id: UUID, type_code: str, service_date: date
+) -> Invoice:
+    """The draft of a completed appointment, with the price list's lines for its type on that day; made once.
+
+    A type that the price list does not know gives a draft without lines, which waits in the clerk's worklist: a visit
+    is never lost because nobody had priced it.
+    """
+    found = Invoice.objects.filter(appointment_id=appointment_id).first()
+    if found is not None:
+        return found
+    selectors.audit(actor=None, patient_id=patient_id, action="create")
+    invoice = Invoice.objects.create(
+        appointment_id=appointment_id,
+        patient_id=patient_id,
+        practitioner_id=practitioner_id,
+        service_date=service_date,
+    )
+    prices = selectors.prices_for_type(type_code, service_date)
+    draft_lines.write(invoice, [line_from_price(price) for price in prices])
+    invoice.refresh_from_db()
+    return invoice
+
+
+def create_draft(
+    *,
+    actor: User,
+    patient_id: UUID,
+    lines: Sequence[rules.Line] = (),
+    service_date: date | None = None,
+    practitioner_id: UUID | None = None,
+) -> Invoice:
+    """A draft by hand. Raises `Refused`, `NotFound` for an unknown patient, `Invalid` for a line or date."""
+    selectors.require(actor, ADD)
+    patient_card(patient_id)  # raises NotFound
+    _check_context(service_date, practitioner_id)
+    draft_lines.check(lines)
+    selectors.audit(actor=actor, patient_id=patient_id, action="create")
+    return _create(patient_id, lines, service_date, practitioner_id)
+
+
+@transactional(BILLING)
+def _create(
+    patient_id: UUID, lines: Sequence[rules.Line], service_date: date | None, practitioner_id: UUID | None
+) -> Invoice:
+    invoice = Invoice.objects.create(patient_id=patient_id, service_date=service_date, practitioner_id=practitioner_id)
+    draft_lines.write(invoice, lines)
+    invoice.refresh_from_db()
+    return invoice
+
+
+def edit_draft(
+    *,
+    actor: User,
+    invoice_id: UUID,
+    version: int,
+    lines: Sequence[rules.Line],
+    service_date: date | None = None,
+    practitioner_id: UUID | None = None,
+) -> Invoice:
+    """Replace what a draft charges. `version` is the one the caller has seen.
+
+    Raises `Stale` when somebody changed it since, `InvoiceIssued` when it has left the drafts, `Invalid` for a line.
+    """
+    invoice = selectors.find(actor, invoice_id)
+    selectors.require(actor, CHANGE)
+    _check_context(service_date, practitioner_id)
+    draft_lines.check(lines)
+    selectors.audit(actor=actor, patient_id=invoice.patient_id, action="change", invoice_id=invoice.id)
+    return _edit(invoice_id, version, lines, service_date, practitioner_id)
+
+
+@transactional(BILLING)
+def _edit(
+    invoice_id: UUID,
+    version: int,
+    lines: Sequence[rules.Line],
+    service_date: date | None,
+    practitioner_id: UUID | None,
+) -> Invoice:
+    invoice = lock_draft(invoice_id)
+    if invoice.version != version:
+        raise Stale
+    Invoice.objects.filter(id=invoice.id).update(service_date=service_date, practitioner_id=practitioner_id)
+    draft_lines.write(invoice, lines)
+    invoice.refresh_from_db()
+    return invoice
+
+
+def discard_draft(*, actor: User, invoice_id: UUID, reason: str) -> Invoice:
+    """Put a draft aside that is not to be charged. It stays in the table, with the reason. Raises as `edit_draft`."""
+    invoice = selectors.find(actor, invoice_id)
+    selectors.require(actor, CHANGE)
+    reason = clean_reason(reason)
+    selectors.audit(actor=actor, patient_id=invoice.patient_id, action="discard", invoice_id=invoice.id)
+    return _discard(invoice_id, reason)
+
+
+@transactional(BILLING)
+def _discard(invoice_id: UUID, reason: str) -> Invoice:
+    invoice = lock_draft(invoice_id)
+    Invoice.objects.filter(id=invoice.id).update(
+        status=Invoice.Status.DISCARDED, reason=reason, version=F("version") + 1, changed_at=clock.now()
+    )
+    invoice.refresh_from_db()
+    return invoice
+
+
+def lock_draft(invoice_id: UUID) -> Invoice:
+    """The draft, locked until the transaction ends. Raises `InvoiceIssued` when it is a draft no more."""
+    invoice = Invoice.objects.select_for_update().filter(id=invoice_id).first()
+    if invoice is None:
+        raise NotFound
+    if invoice.status != Invoice.Status.DRAFT:
+        raise InvoiceIssued
+    return invoice
+
+
+def clean_reason(reason: str) -> str:
+    reason = " ".join(reason.split())
+    if not reason or len(reason) > 200 or not reason.isprintable():
+        raise Invalid({"reason": [_("Give a reason, in at most 200 characters.")]})
+    return reason
+
+
+def _check_context(service_date: date | None, practitioner_id: UUID | None) -> None:
+    if service_date is not None and service_date > clock.today():
+        raise Invalid({"service_date": [_("Care that has not been given yet cannot be charged.")]})
+    if practitioner_id is not None and practitioner_id not in practitioner_cards([practitioner_id]):
+        raise Invalid({"practitioner_id": [_("No such practitioner.")]})

@@ -1,0 +1,76 @@
+"""Events that billing acts on. Each runs in a worker, once per event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import translation
+
+from billing import services
+from billing.models import Invoice
+from medisecure.kernel import clock
+from medisecure.kernel.databases import BILLING, DEFAULT
+from medisecure.kernel.events import Event, consumer
+from medisecure.kernel.formats import format_cents
+from medisecure.notifications.interface import notify_user, queue_mail
+from patients.interface import patient_card
+
+
+def portal_page(invoice_id: UUID) -> str:
+    """The portal's page of the patient's own invoice."""
+    return f"/invoices/{invoice_id}/"
+
+
+@consumer("appointment.completed", database=BILLING, queue="billing")
+def draft_invoice(event: Event) -> None:
+    """A completed appointment waits for the clerk as a draft."""
+    start = datetime.fromisoformat(event.text("start"))
+    services.draft_for_appointment(
+        appointment_id=event.uuid("appointment_id"),
+        patient_id=event.uuid("patient_id"),
+        practitioner_id=event.uuid("practitioner_id"),
+        type_code=event.text("type_code"),
+        service_date=clock.local(start, ZoneInfo(settings.TIME_ZONE)).date(),
+    )
+
+
+@consumer("invoice.issued", database=BILLING, queue="billing")
+def make_paper(event: Event) -> None:
+    """The PDF of what was issued."""
+    services.make_pdf(event.uuid("invoice_id"))
+
+
+@consumer("invoice.issued", database=DEFAULT, queue="mail")
+def announce(event: Event) -> None:
+    """Tell the patient, by mail and in the portal. The link leads to the portal's page, which is there at once, and not
+    to the PDF, which may still be in the making."""
+    invoice = Invoice.objects.issued().get(id=event.uuid("invoice_id"))
+    patient, page = patient_card(invoice.patient_id), portal_page(invoice.id)
+    with translation.override(patient.language):
+        context = {
+            "credit_note": invoice.kind == Invoice.Kind.CREDIT_NOTE,
+            "settled": invoice.status == Invoice.Status.PAID,
+            "number": invoice.number,
+            "total": format_cents(invoice.total_cents),
+            "due_date": invoice.due_date,
+            "url": f"{settings.PUBLIC_URL}{page}",
+        }
+    queue_mail(
+        dedupe_key=f"{event.id}:invoice-issued",
+        to_email=patient.email,
+        language=patient.language,
+        template="invoice_issued",
+        context=context,
+        user_id=patient.user_id,
+    )
+    notify_user(dedupe_key=f"{event.id}:invoice-issued", user_id=patient.user_id, kind="invoice-issued", url=page)
+
+
+@consumer("payment.recorded", database=DEFAULT, queue="mail")
+def confirm_payment(event: Event) -> None:
+    """One line in the patient's portal; no mail, because whoever paid at the counter was there."""
+    patient, page = patient_card(event.uuid("patient_id")), portal_page(event.uuid("invoice_id"))
+    notify_user(dedupe_key=f"{event.id}:payment-recorded", user_id=patient.user_id, kind="payment-recorded", url=page)

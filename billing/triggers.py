@@ -1,0 +1,141 @@
+"""What has been issued does not change, even by raw SQL: triggers on SQLite and MariaDB.
+
+They are installed after every `migrate` and taken away before one that changes this app's tables: SQLite rebuilds a
+table to alter it, which loses its triggers and trips over those of others. A trigger whose text changes gets a new
+name. On a MariaDB server with a binary log, creating them needs `log_bin_trust_function_creators=1` there.
+
+They do not stop TRUNCATE, DROP or somebody who removes them first: against those there are rights and backups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from medisecure.kernel.databases import BILLING
+
+PREFIX: Final = "billing_guard_"
+MESSAGE: Final = "invoice-issued"
+
+#: Columns of an issued invoice that never change again.
+FROZEN: Final = (
+    "id",
+    "patient_id",
+    "appointment_id",
+    "practitioner_id",
+    "service_date",
+    "kind",
+    "credits_id",
+    "reason",
+    "series",
+    "year",
+    "sequence",
+    "number",
+    "issued_at",
+    "issued_by",
+    "due_date",
+    "currency",
+    "net_cents",
+    "vat_cents",
+    "total_cents",
+    "snapshot",
+    "created_at",
+)
+#: Written once, when the paper has been made.
+ONCE: Final = ("pdf_key", "pdf_sha256")
+
+_NUMBERED: Final = "status NOT IN ('draft', 'discarded')"
+
+
+def _conditions(vendor: str) -> Iterator[tuple[str, str, str, str]]:
+    """(name, table, event, when it is refused) for each trigger."""
+    quote = '"{}"' if vendor == "sqlite" else "`{}`"
+
+    def differ(column: str) -> str:
+        old, new = f"OLD.{quote.format(column)}", f"NEW.{quote.format(column)}"
+        # MariaDB compares text without case or accents, so bytes are compared.
+        return f"{old} IS NOT {new}" if vendor == "sqlite" else f"NOT (BINARY {old} <=> BINARY {new})"
+
+    def numbered(row: str) -> str:
+        # Made of this module's own words only.
+        return f"EXISTS (SELECT 1 FROM invoices WHERE invoices.id = {row}.invoice_id AND invoices.{_NUMBERED})"  # noqa: S608
+
+    changes = [differ(column) for column in FROZEN]
+    changes += [f"(OLD.{column} <> '' AND {differ(column)})" for column in ONCE]
+    changes += ["(OLD.status = 'credited' AND NEW.status <> 'credited')"]
+    yield "invoice_update_1", "invoices", "UPDATE", f"OLD.{_NUMBERED} AND ({' OR '.join(changes)})"
+    yield "invoice_delete_1", "invoices", "DELETE", f"OLD.{_NUMBERED}"
+    yield "item_insert_1", "billing_items", "INSERT", numbered("NEW")
+    yield "item_update_1", "billing_items", "UPDATE", f"{numbered('OLD')} OR {numbered('NEW')}"
+    yield "item_delete_1", "billing_items", "DELETE", numbered("OLD")
+    open_invoice = "EXISTS (SELECT 1 FROM invoices WHERE invoices.id = NEW.invoice_id AND invoices.status = 'issued')"
+    yield "payment_insert_1", "payments", "INSERT", f"NOT {open_invoice}"
+    yield "payment_update_1", "payments", "UPDATE", "1 = 1"
+    yield "payment_delete_1", "payments", "DELETE", "1 = 1"
+    # A counter goes up by one and never away: a number that was given is never given again.
+    yield (
+        "counter_update_1",
+        "invoice_counters",
+        "UPDATE",
+        f"NEW.last < OLD.last OR NEW.last > OLD.last + 1 OR {differ('series')} OR {differ('year')}",
+    )
+    yield "counter_delete_1", "invoice_counters", "DELETE", "OLD.last > 0"
+
+
+def statements(vendor: str) -> dict[str, str]:
+    """Trigger name → the statement that creates it, for "sqlite" or "mysql"."""
+    found = {}
+    for short, table, event, condition in _conditions(vendor):
+        name = PREFIX + short
+        head = f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW"
+        found[name] = (
+            f"{head} WHEN {condition} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
+            if vendor == "sqlite"
+            else f"{head} IF {condition} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{MESSAGE}'; END IF"
+        )
+    return found
+
+
+def _present(connection: BaseDatabaseWrapper) -> set[str]:
+    query = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if connection.vendor == "sqlite"
+        else "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return {str(row[0]) for row in cursor.fetchall() if str(row[0]).startswith(PREFIX)}
+
+
+def install() -> None:
+    """Create the triggers that are missing and drop those of an earlier release. Idempotent."""
+    connection = connections[BILLING]
+    wanted, present = statements(connection.vendor), _present(connection)
+    with connection.cursor() as cursor:
+        for name in present - wanted.keys():
+            cursor.execute(f"DROP TRIGGER {name}")
+        for name in wanted.keys() - present:
+            cursor.execute(wanted[name])
+
+
+def remove() -> None:
+    """Drop them all: for a migration, and for tests that empty the tables."""
+    connection = connections[BILLING]
+    names = _present(connection)
+    with connection.cursor() as cursor:
+        for name in names:
+            cursor.execute(f"DROP TRIGGER {name}")
+
+
+def before_migrate(sender: Any, using: str, plan: Any = (), **kwargs: Any) -> None:
+    if using == BILLING and any(migration.app_label == "billing" for migration, _backwards in plan):
+        remove()
+
+
+def after_migrate(sender: Any, using: str, **kwargs: Any) -> None:
+    # Not after a migration back to nothing, which leaves no table to guard.
+    if using == BILLING and "payments" in connections[BILLING].introspection.table_names():
+        install()

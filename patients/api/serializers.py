@@ -1,0 +1,207 @@
+"""Shapes of the API: what comes in is checked for its type here and by the services for its sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from patients.models.people import IdentityStatus, Precision, Sex
+
+#: Text and not an enumeration in the document: generators of clients would make one type for each of the fields.
+_KNOWN = f"How much of the date is known: {', '.join(Precision.values)}."
+
+
+class PatientLine(serializers.Serializer[Any]):
+    """A patient in a list."""
+
+    id = serializers.UUIDField()
+    record_number = serializers.CharField()
+    full_name = serializers.CharField()
+    birth_date = serializers.DateField(allow_null=True)
+    sex = serializers.ChoiceField(choices=Sex.choices)
+    active = serializers.BooleanField()
+
+
+class PatientOut(PatientLine):
+    """Who a patient is and how to reach them."""
+
+    family_name = serializers.CharField(help_text="Birth name.")
+    given_names = serializers.CharField()
+    used_name = serializers.CharField(help_text="Used name, when it is not the birth name.")
+    birth_precision = serializers.CharField(help_text=_KNOWN)
+    deceased = serializers.BooleanField()
+    identity_status = serializers.ChoiceField(choices=IdentityStatus.choices)
+    phone = serializers.CharField()
+    email = serializers.CharField()
+    address_line = serializers.CharField()
+    postal_code = serializers.CharField()
+    city = serializers.CharField()
+    region = serializers.CharField()
+    country = serializers.CharField()
+    language = serializers.CharField(help_text="BCP 47.")
+    version = serializers.IntegerField(help_text="Send it back with a change: an older one is refused.")
+
+
+class PatientIn(serializers.Serializer[Any]):
+    """A new patient. Lengths and what a name may hold are checked by the hospital's rules (422)."""
+
+    family_name = serializers.CharField(help_text="Birth name.")
+    given_names = serializers.CharField()
+    birth_date = serializers.DateField()
+    sex = serializers.ChoiceField(choices=Sex.choices, default=Sex.UNKNOWN.value)
+    used_name = serializers.CharField(required=False, allow_blank=True, default="")
+    phone = serializers.CharField(required=False, allow_blank=True, default="")
+    email = serializers.CharField(required=False, allow_blank=True, default="")
+    address_line = serializers.CharField(required=False, allow_blank=True, default="")
+    postal_code = serializers.CharField(required=False, allow_blank=True, default="")
+    city = serializers.CharField(required=False, allow_blank=True, default="")
+    region = serializers.CharField(required=False, allow_blank=True, default="")
+    country = serializers.CharField(required=False, allow_blank=True, default="")
+    language = serializers.CharField(required=False, default="fr")
+
+
+class PractitionerOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    full_name = serializers.CharField()
+    specialty = serializers.CharField(help_text="Code to filter by.")
+    specialty_label = serializers.CharField()
+
+
+class PatientCardOut(PatientLine):
+    email = serializers.CharField()
+    phone = serializers.CharField()
+    language = serializers.CharField()
+    user_id = serializers.UUIDField(allow_null=True)
+    address_lines = serializers.ListField(child=serializers.CharField())
+
+
+class CodingOut(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    system = serializers.CharField()
+    display = serializers.CharField()
+
+
+class ClinicalOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    code = serializers.CharField()
+    code_system = serializers.CharField()
+    display = serializers.CharField()
+    other_codings = CodingOut(many=True)
+    status = serializers.CharField()
+    category = serializers.CharField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    started_precision = serializers.CharField(help_text=_KNOWN)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    ended_precision = serializers.CharField(help_text=_KNOWN)
+    note = serializers.CharField()
+
+
+class _ByPractitioner(serializers.Serializer[Any]):
+    practitioner_id = serializers.UUIDField(allow_null=True)
+    practitioner_name = serializers.CharField()
+
+
+class _InEncounter(serializers.Serializer[Any]):
+    encounter_id = serializers.UUIDField(allow_null=True)
+
+
+class EncounterOut(ClinicalOut, _ByPractitioner):
+    class_code = serializers.CharField()
+    class_display = serializers.CharField()
+    reason = serializers.CharField()
+    place = serializers.CharField()
+
+
+class ConditionOut(ClinicalOut, _InEncounter):
+    verification = serializers.CharField()
+    severity = serializers.CharField()
+
+
+class ReactionOut(serializers.Serializer[Any]):
+    display = serializers.CharField()
+    severity = serializers.CharField()
+
+
+class AllergyOut(ClinicalOut, _InEncounter):
+    kind = serializers.CharField()
+    criticality = serializers.CharField()
+    verification = serializers.CharField()
+    reactions = ReactionOut(many=True)
+
+
+class MedicationOut(ClinicalOut, _InEncounter, _ByPractitioner):
+    intent = serializers.CharField()
+    dosage = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class ImmunizationOut(ClinicalOut, _InEncounter):
+    lot_number = serializers.CharField()
+
+
+class ProcedureOut(ClinicalOut, _InEncounter, _ByPractitioner):
+    reason = serializers.CharField()
+
+
+class CoverageOut(ClinicalOut):
+    payer = serializers.CharField()
+    member_number = serializers.CharField()
+    plan_code = serializers.CharField()
+
+
+class ComponentOut(CodingOut):
+    quantity = serializers.CharField()
+    comparator = serializers.CharField()
+    unit = serializers.CharField()
+    value_code = serializers.CharField()
+    value_system = serializers.CharField()
+    value_text = serializers.CharField()
+
+
+class ObservationOut(_InEncounter):
+    id = serializers.UUIDField()
+    status = serializers.CharField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    started_precision = serializers.CharField(help_text=_KNOWN)
+    quantity = serializers.CharField(help_text="The digits as they were measured; empty when it is no quantity.")
+    number = serializers.FloatField(allow_null=True, help_text="The same for computing and plots.")
+    comparator = serializers.CharField()
+    unit = serializers.CharField()
+    value_code = serializers.CharField()
+    value_system = serializers.CharField()
+    value_text = serializers.CharField()
+    interpretation = serializers.CharField()
+    reference_range = serializers.CharField()
+    components = ComponentOut(many=True)
+    note = serializers.CharField()
+
+
+class SeriesOut(serializers.Serializer[Any]):
+    """Observations of one kind: how many there are, and the newest."""
+
+    code = serializers.CharField()
+    code_system = serializers.CharField()
+    display = serializers.CharField()
+    category = serializers.CharField()
+    count = serializers.IntegerField()
+    latest = ObservationOut(many=True)
+
+
+class MedicalRecordOut(serializers.Serializer[Any]):
+    """Describes the answer; the answer itself is built by `patients.record`."""
+
+    patient = PatientCardOut()
+    version = serializers.IntegerField(help_text="Goes up at every clinical change.")
+    changed_at = serializers.DateTimeField()
+    encounters = EncounterOut(many=True)
+    conditions = ConditionOut(many=True)
+    allergies = AllergyOut(many=True)
+    medications = MedicationOut(many=True)
+    immunizations = ImmunizationOut(many=True)
+    observations = SeriesOut(many=True)
+    procedures = ProcedureOut(many=True)
+    coverages = CoverageOut(many=True)
+    documents = serializers.ListField(
+        child=serializers.DictField(), help_text="Metadata and a signed address that expires, newest first."
+    )

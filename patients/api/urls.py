@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from patients.api import views
+
+urlpatterns = [
+    path("patients", views.Patients.as_view(), name="api-patients"),
+    path("patients/me", views.MyPatient.as_view(), name="api-patient-me"),
+    path("patients/<uuid:patient_id>", views.PatientDetail.as_view(), name="api-patient"),
+    path("patients/<uuid:patient_id>/medical-record", views.MedicalRecord.as_view(), name="api-medical-record"),
+    path("practitioners", views.Practitioners.as_view(), name="api-practitioners"),
+]

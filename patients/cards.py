@@ -1,0 +1,135 @@
+"""Short, frozen descriptions of people that other apps may hold: cached, and dropped at any change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from django.conf import settings
+
+from medisecure.kernel import cache
+from medisecure.kernel.errors import NotFound
+from patients.models import Patient, Practitioner
+
+
+@dataclass(frozen=True, slots=True)
+class PatientCard:
+    """Who a patient is and how to reach them; nothing clinical. `language` is one the interface speaks."""
+
+    id: UUID
+    record_number: str
+    full_name: str
+    #: None when it is not known; the first day of the year or month when only that is.
+    birth_date: date | None
+    sex: str
+    email: str
+    phone: str
+    language: str
+    user_id: UUID | None
+    active: bool
+    #: The postal address as it is written on an envelope, without empty lines.
+    address_lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PractitionerCard:
+    id: UUID
+    full_name: str
+    specialty: str
+    specialty_label: str
+    user_id: UUID | None
+    active: bool
+
+
+def interface_language(tag: str) -> str:
+    """The language in which we write to someone who speaks `tag` (BCP 47): theirs when we can, else the default."""
+    primary = tag.split("-")[0].lower()
+    return primary if primary in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+
+
+def card_of_patient(patient: Patient) -> PatientCard:
+    return PatientCard(
+        id=patient.id,
+        record_number=patient.record_number,
+        full_name=patient.full_name,
+        birth_date=patient.birth_date,
+        sex=patient.sex,
+        email=patient.email,
+        phone=patient.phone,
+        language=interface_language(patient.language),
+        user_id=patient.user_id,
+        active=patient.active,
+        address_lines=_address_lines(patient),
+    )
+
+
+def _address_lines(patient: Patient) -> tuple[str, ...]:
+    town = f"{patient.postal_code} {patient.city}".strip()
+    return tuple(line for line in (patient.address_line, town, patient.region, patient.country) if line)
+
+
+def card_of_practitioner(practitioner: Practitioner) -> PractitionerCard:
+    return PractitionerCard(
+        id=practitioner.id,
+        full_name=practitioner.full_name,
+        specialty=practitioner.specialty,
+        specialty_label=practitioner.specialty_label,
+        user_id=practitioner.user_id,
+        active=practitioner.active,
+    )
+
+
+def patient_card(patient_id: UUID) -> PatientCard:
+    """No access check: for workers, and for services that have passed the door. Raises `NotFound`."""
+
+    def compute() -> PatientCard:
+        patient = Patient.objects.filter(id=patient_id).first()
+        if patient is None:
+            raise NotFound
+        return card_of_patient(patient)
+
+    return cache.remember(cache.patient_scope(patient_id), cache.PATIENT_CARD_SECONDS, compute, name="card")[0]
+
+
+def patient_cards(ids: Iterable[UUID]) -> dict[UUID, PatientCard]:
+    """Those of `ids` that exist, in one query. No access check."""
+    return {row.id: card_of_patient(row) for row in Patient.objects.filter(id__in=set(ids))}
+
+
+def practitioner_card(practitioner_id: UUID) -> PractitionerCard:
+    """Raises `NotFound`."""
+
+    def compute() -> PractitionerCard:
+        practitioner = Practitioner.objects.filter(id=practitioner_id).first()
+        if practitioner is None:
+            raise NotFound
+        return card_of_practitioner(practitioner)
+
+    return cache.remember(cache.practitioner_scope(practitioner_id), cache.PRACTITIONER_SECONDS, compute, name="card")[
+        0
+    ]
+
+
+def practitioner_cards(ids: Iterable[UUID]) -> dict[UUID, PractitionerCard]:
+    """Those of `ids` that exist, in one query."""
+    return {row.id: card_of_practitioner(row) for row in Practitioner.objects.filter(id__in=set(ids))}
+
+
+def practitioners(specialty: str | None = None) -> list[PractitionerCard]:
+    """Practitioners who work here now, by name; of one specialty when its code is given."""
+    rows = Practitioner.objects.filter(active=True)
+    if specialty:
+        rows = rows.filter(specialty=specialty)
+    return [card_of_practitioner(row) for row in rows]
+
+
+def patient_for_user(user_id: UUID) -> UUID | None:
+    """The patient that this account belongs to."""
+    return Patient.objects.filter(user_id=user_id).values_list("id", flat=True).first()
+
+
+def practitioner_for_user(user_id: UUID) -> UUID | None:
+    """The practitioner that this account belongs to."""
+    return Practitioner.objects.filter(user_id=user_id).values_list("id", flat=True).first()

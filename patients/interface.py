@@ -1,0 +1,106 @@
+"""What other apps may ask of patients: ids and frozen dataclasses. Nothing else in this app is theirs to import."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from medisecure.accounts.models import User
+from medisecure.kernel.cache import forget_on_commit, record_scope
+from medisecure.kernel.databases import DEFAULT
+from patients.access import Sight, access_identity, access_record, may_read_record, sight
+from patients.cards import (
+    PatientCard,
+    PractitionerCard,
+    patient_card,
+    patient_cards,
+    patient_for_user,
+    practitioner_card,
+    practitioner_cards,
+    practitioner_for_user,
+    practitioners,
+)
+from patients.imports import BATCH, RecordImport, Tally, UnknownReference
+from patients.incoming import (
+    Incoming,
+    IncomingAllergy,
+    IncomingCondition,
+    IncomingCoverage,
+    IncomingEncounter,
+    IncomingImmunization,
+    IncomingMedication,
+    IncomingObservation,
+    IncomingPatient,
+    IncomingPractitioner,
+    IncomingProcedure,
+    IncomingRow,
+    IncomingSpecialty,
+    too_long,
+)
+from patients.record import medical_record
+from patients.relations import record_care_relation
+from patients.sections import register_record_section
+from patients.services import (
+    Contact,
+    Identity,
+    invite_patient,
+    link_account,
+    register_patient,
+    register_practitioner,
+    update_contact,
+)
+
+__all__ = [
+    "BATCH",
+    "Contact",
+    "Identity",
+    "Incoming",
+    "IncomingAllergy",
+    "IncomingCondition",
+    "IncomingCoverage",
+    "IncomingEncounter",
+    "IncomingImmunization",
+    "IncomingMedication",
+    "IncomingObservation",
+    "IncomingPatient",
+    "IncomingPractitioner",
+    "IncomingProcedure",
+    "IncomingRow",
+    "IncomingSpecialty",
+    "PatientCard",
+    "PractitionerCard",
+    "RecordImport",
+    "Sight",
+    "Tally",
+    "UnknownReference",
+    "access_identity",
+    "access_record",
+    "forget_record",
+    "invite_patient",
+    "link_account",
+    "may_read_record",
+    "medical_record",
+    "patient_card",
+    "patient_cards",
+    "patient_for_user",
+    "practitioner_card",
+    "practitioner_cards",
+    "practitioner_for_user",
+    "practitioners",
+    "record_care_relation",
+    "register_patient",
+    "register_practitioner",
+    "register_record_section",
+    "too_long",
+    "update_contact",
+    "visible_patients",
+]
+
+
+def visible_patients(actor: User) -> Sight:
+    """Narrows ids to the patients whose identity the actor may see: `visible_patients(actor).narrow(ids)`."""
+    return sight(actor)
+
+
+def forget_record(patient_id: UUID) -> None:
+    """Drop the cached medical record when the transaction open on DEFAULT commits; at once when none is open."""
+    forget_on_commit(DEFAULT, record_scope(patient_id))

@@ -1,0 +1,36 @@
+"""Patients, those who treat them, and the clinical record. All of it lives in the default database."""
+
+from __future__ import annotations
+
+from patients.models.clinical import (
+    CLINICAL_MODELS,
+    Allergy,
+    ClinicalRow,
+    Condition,
+    Coverage,
+    Encounter,
+    Immunization,
+    Medication,
+    Observation,
+    Procedure,
+)
+from patients.models.people import Patient, Practitioner, RecordNumberCounter
+from patients.models.record import CareRelation, MedicalRecord
+
+__all__ = [
+    "CLINICAL_MODELS",
+    "Allergy",
+    "CareRelation",
+    "ClinicalRow",
+    "Condition",
+    "Coverage",
+    "Encounter",
+    "Immunization",
+    "MedicalRecord",
+    "Medication",
+    "Observation",
+    "Patient",
+    "Practitioner",
+    "Procedure",
+    "RecordNumberCounter",
+]

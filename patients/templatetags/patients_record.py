@@ -1,0 +1,50 @@
+"""How a medical record's values are written on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+
+register = template.Library()
+
+#: What a row says besides its name, in the order in which it is read.
+_DETAILS = ("dosage", "reason", "severity", "criticality", "lot_number", "payer", "place", "practitioner_name", "note")
+
+
+@register.simple_tag
+def known_date(at: datetime | None, precision: str) -> str:
+    """A date as far as it is known: a year, a month, a day, or the local date of an instant."""
+    if at is None:
+        return "–"
+    if precision == "instant":
+        return date_format(timezone.localtime(at), "SHORT_DATE_FORMAT")
+    day = at.astimezone(UTC).date()
+    if precision == "year":
+        return str(day.year)
+    return date_format(day, "YEAR_MONTH_FORMAT" if precision == "month" else "SHORT_DATE_FORMAT")
+
+
+@register.filter
+def details(row: Mapping[str, Any]) -> str:
+    found = [str(row[name]) for name in _DETAILS if row.get(name)]
+    found += [item["display"] for item in row.get("reactions") or [] if item.get("display")]
+    return "\n".join(found)
+
+
+@register.filter
+def measured(row: Mapping[str, Any]) -> str:
+    """An observation's value with its unit, or those of its components."""
+    if parts := row.get("components"):
+        return ", ".join(f"{part.get('display', '')} {_value(part)}".strip() for part in parts)
+    return _value(row)
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    if row.get("quantity"):
+        return f"{row.get('comparator', '')}{row['quantity']} {row.get('unit', '')}".strip()
+    return str(row.get("value_text") or row.get("value_code") or "–")

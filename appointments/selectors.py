@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from appointments import access, places
-from appointments.models import Appointment, AppointmentHistory, AppointmentType
+from appointments.models import Appointment, AppointmentHistory, AppointmentType, Calendar
 from appointments.places import Slot
 from medisecure.accounts.models import User
 from medisecure.kernel.errors import Invalid
@@ -46,9 +46,12 @@ def free_slots(
             raise Invalid({"practitioner": [_("There is no such practitioner.")]})
         ids = list(cards)
     elif specialty:
-        ids = [card.id for card in patients.practitioners(specialty)][:MOST_PRACTITIONERS]
-        if not ids:
+        known = {card.id for card in patients.practitioners(specialty)}
+        if not known:
             raise Invalid({"specialty": [_("Nobody here has this specialty.")]})
+        # Of those, the ones who receive here: an imported record brings practitioners who have no calendar.
+        receiving = Calendar.objects.filter(active=True).values_list("practitioner_id", flat=True)
+        ids = sorted(known.intersection(receiving))[:MOST_PRACTITIONERS]
     else:
         raise Invalid({"practitioner": [_("Name a practitioner or a specialty.")]})
     calendars = places.calendars_for(ids, kind.code)

@@ -90,21 +90,3 @@ def _practitioner(practitioner_id: UUID) -> str:
         return patients.practitioner_card(practitioner_id).full_name
     except NotFound:
         return ""
-
-
-@consumer("appointment.booked", database=DEFAULT)
-@consumer("appointment.moved", database=DEFAULT)
-@consumer("appointment.cancelled", database=DEFAULT)
-def keep_care_relation(event: Event) -> None:
-    """The practitioner treats the patient by this visit, or no longer. Events carry a growing sequence, by which the
-    newest one wins whatever their order."""
-    patients.record_care_relation(
-        patient_id=event.uuid("patient_id"),
-        practitioner_id=event.uuid("practitioner_id"),
-        kind="appointment",
-        reference=event.uuid("appointment_id"),
-        start=datetime.fromisoformat(event.text("start")),
-        end=datetime.fromisoformat(event.text("end")),
-        sequence=event.integer("sequence"),
-        active=event.name != "appointment.cancelled",
-    )

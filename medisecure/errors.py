@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -47,7 +48,8 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
     if isinstance(error, exceptions.ValidationError):
         return problem(422, "invalid", _("Some fields are not valid."), errors=_flatten(error.detail))
     code = str(error.default_code).replace("_", "-")
-    response = problem(error.status_code, code, str(error.default_detail))
+    # DRF's own texts, which say what was wrong with the request and quote no more than its media type or method.
+    response = problem(error.status_code, code, str(error.detail))
     if header := getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = header
     if (wait := getattr(error, "wait", None)) is not None:
@@ -71,6 +73,14 @@ def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
             return found
         return {path or "body": [str(item) for item in detail]}
     return {path or "body": [str(detail)]}
+
+
+def is_away(error: BaseException | None) -> bool:
+    """True when the error says that a server of ours does not answer, and not that the code is wrong."""
+    if isinstance(error, OperationalError | InterfaceError | ConnectionError | TimeoutError):
+        return True
+    # Redis' clients have error classes of their own, which the embedded start does not load.
+    return error is not None and type(error).__module__.startswith(("redis.", "django_redis."))
 
 
 _TEMPLATES = {403: "403.html", 404: "404.html"}

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
-from medisecure.kernel.databases import ALIASES
+from medisecure.kernel.databases import ALIASES, DEFAULT
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,15 @@ def live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 when this process can serve patients: all three databases answer. 503 names the one that does not.
+    """200 when this process can serve patients: the database of people and records answers. 503 when not.
 
-    Broker, cache and mail are not asked: bookings go on without them (decision 9).
+    The other two are named and do not count: without MariaDB patients still book, without MongoDB they are still read
+    about, and a balancer that took every web server out would close all of it. Nor do broker, cache and mail count.
     """
     states = {alias: _answers(alias) for alias in ALIASES}
-    well = all(states.values())
-    body: dict[str, Any] = {"status": "ok" if well else "unavailable", "databases": states}
+    well = states[DEFAULT]
+    status = "ok" if all(states.values()) else "degraded" if well else "unavailable"
+    body: dict[str, Any] = {"status": status, "databases": states}
     return JsonResponse(body, status=200 if well else 503)
 
 

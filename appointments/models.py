@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from appointments import rules
 from medisecure.kernel import clock
@@ -124,7 +125,7 @@ class Leave(DocumentModel):
     class Meta(DocumentModel.Meta):
         db_table = "leaves"
         verbose_name = _("leave")
-        verbose_name_plural = _("leave")
+        verbose_name_plural = pgettext_lazy("plural", "leave")
         ordering = ["-start"]
         indexes = [models.Index(fields=["practitioner_id", "end"], name="leaves_practitioner")]
 

@@ -83,7 +83,7 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
     def added_by(self, obj: Document) -> str | None:
         return obj.uploaded_by.full_name if obj.uploaded_by else None
 
-    @admin.display(description=_("bytes"))
+    @admin.display(description=_("file"))
     def download(self, obj: Document) -> SafeString:
         url = reverse("admin:documents_document_download", args=[obj.id])
         return format_html('<a href="{}">{}</a>', url, _("Download"))

@@ -23,5 +23,6 @@ os.makedirs(os.path.join(os.environ["DATA_DIR"], "static"), exist_ok=True)  # no
 os.environ["OUTBOX_NUDGE"] = "0"
 os.environ["STAFF_MFA"] = "optional"
 os.environ["PROXIES"] = "0"
+os.environ["SSL_REDIRECT"] = "0"
 os.environ["STATIC_MANIFEST"] = "0"
 os.environ.setdefault("LOG_LEVEL", "WARNING")

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from medisecure.kernel import clock
 from medisecure.kernel.models import Model, PinnedQuerySet
@@ -39,7 +40,7 @@ class AccessEntry(Model):
     resource_id = models.CharField(_("item"), max_length=64, blank=True)
     purpose = models.CharField(_("purpose"), max_length=60)
     right = models.CharField(_("right"), max_length=60)
-    address = models.GenericIPAddressField(_("from"), null=True)
+    address = models.GenericIPAddressField(pgettext_lazy("network address", "from"), null=True)
 
     objects = AppendOnlyQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's, on purpose
 

@@ -180,6 +180,8 @@ def check() -> int:
 
 def main() -> None:
     started = time.monotonic()
+    # Records, mails and logs are for this user's eyes alone, whatever the shell's mask is.
+    os.umask(0o077)
     options = arguments()
     if options.check:
         sys.exit(check())

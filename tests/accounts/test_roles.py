@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from django.contrib.auth.models import Group, Permission
 
@@ -61,3 +63,19 @@ def test_a_weak_password_is_a_field_error() -> None:
     with pytest.raises(Invalid) as refused:
         create_user(email="x@example.org", full_name="X", role=Role.PATIENT, password="short")
     assert "password" in refused.value.errors
+
+
+def test_the_migration_alone_makes_the_roles() -> None:
+    """Without the hook that runs after migrations, on the state that the migrations have reached."""
+    from importlib import import_module
+
+    from django.db import connection
+    from django.db.migrations.loader import MigrationLoader
+
+    migration = import_module("medisecure.ops.migrations.0001_roles")
+    state = MigrationLoader(connection).project_state(("ops", "0001_roles"))
+    Group.objects.all().delete()
+    Permission.objects.all().delete()
+
+    migration.make_roles(state.apps, SimpleNamespace(connection=connection))
+    test_migrations_make_each_role_a_group_with_its_permissions()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -27,6 +27,7 @@ from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.errors import Conflict, Invalid
 from medisecure.kernel.pdf import render_pdf
 from medisecure.kernel.transactions import atomic
+from medisecure.notifications.interface import notify_user
 from medisecure.ops.demo.people import DOCTORS, SOURCE, TYPES, Doctor, patients
 from medisecure.ops.demo.records import record_of
 from patients.interface import (
@@ -38,6 +39,7 @@ from patients.interface import (
 )
 
 ZONE: Final = "Europe/Paris"
+NURSE: Final = "Sylvie Bertin"
 SIGN_INS: Final = "demo-sign-ins.json"
 PAST_DAYS: Final = 28
 COMING_DAYS: Final = 21
@@ -60,6 +62,7 @@ class Demo:
             ("accounts", self.accounts),
             ("patients and records", self.people),
             ("calendars and prices", self.calendars),
+            ("ward", self.nurse),
             ("documents", self.documents),
             ("appointments", self.appointments),
             ("invoices", self.invoices),
@@ -91,7 +94,7 @@ class Demo:
         names = {
             Role.PATIENT: "patient",
             Role.DOCTOR: DOCTORS[0].full_name,
-            Role.NURSE: "Sylvie Bertin",
+            Role.NURSE: NURSE,
             Role.RECEPTIONIST: "Thomas Leroux",
             Role.BILLING_CLERK: "Carole Vasseur",
             Role.ADMINISTRATOR: "Hélène Castel",
@@ -182,6 +185,28 @@ class Demo:
         add_leave(practitioner_id=ids["d2"], start=leave, end=leave + timedelta(days=5))
         return True
 
+    def nurse(self) -> bool:
+        """The nurse works on the ward of the first doctor: she sees those who come there these days."""
+        practitioner = register_practitioner(
+            actor=None,
+            full_name=NURSE,
+            specialty="nursing",
+            specialty_label="Soins infirmiers",
+            user_id=self._account(Role.NURSE),
+        )
+        now = clock.now()
+        for patient_id in list(self._ids("patients").values())[:40]:
+            record_care_relation(
+                patient_id=patient_id,
+                practitioner_id=practitioner.id,
+                kind="encounter",
+                reference=uuid5(practitioner.id, str(patient_id)),
+                start=now,
+                end=now + timedelta(days=COMING_DAYS),
+                sequence=0,
+            )
+        return True
+
     def documents(self) -> int:
         """Reports as PDF, and a real CT slice from pydicom's own test files."""
         ids, now, dice = self._ids("patients"), clock.now(), random.Random(7)
@@ -230,8 +255,8 @@ class Demo:
         """Visits of the past weeks, of today in every state, and of the weeks to come."""
         dice, today, now = random.Random(11), clock.today(), clock.now()
         doctors, people = self._ids("doctors"), list(self._ids("patients").values())
+        count = self._first_patient(people[0], doctors, now)
         durations = {code: minutes for code, _fr, _en, minutes, _price, _patient in TYPES}
-        count = 0
         for doctor in DOCTORS:
             for offset in range(-PAST_DAYS, COMING_DAYS + 1):
                 day = today + timedelta(days=offset)
@@ -242,8 +267,31 @@ class Demo:
                         continue
                     code = dice.choice(doctor.types)
                     status = _status(dice, start, start + timedelta(minutes=durations[code]), now)
-                    patient = people[0] if dice.random() < 0.02 else dice.choice(people)
+                    patient = dice.choice(people[1:])
                     count += self._seed(patient, doctors[doctor.key], code, start, status, durations[code])
+        return count
+
+    def _first_patient(self, patient_id: UUID, doctors: dict[str, UUID], now: datetime) -> int:
+        """The patient whose sign-in is printed has something to look at: visits behind and before, and notices."""
+        today, count = clock.today(), 0
+        for doctor, code, minutes, offset, step in (
+            (DOCTORS[0], "consultation", 20, -15, -1),
+            (DOCTORS[2], "first-visit", 40, -8, -1),
+            (DOCTORS[0], "follow-up", 15, 3, 1),
+            (DOCTORS[6], "imaging", 30, 9, 1),
+        ):
+            day = today + timedelta(days=offset)
+            while not starts(doctor, day):
+                day += timedelta(days=step)
+            status = Status.COMPLETED if offset < 0 else Status.BOOKED
+            count += self._seed(patient_id, doctors[doctor.key], code, starts(doctor, day)[4], status, minutes)
+        user_id = self._account(Role.PATIENT)
+        for kind, url in (
+            ("document-added", "/record/"),
+            ("appointment-booked", "/appointments/"),
+            ("invoice-issued", "/invoices/"),
+        ):
+            notify_user(dedupe_key=f"demo:{kind}", user_id=user_id, kind=kind, url=url)
         return count
 
     def _seed(
@@ -265,9 +313,11 @@ class Demo:
     def invoices(self) -> dict[str, int]:
         clerk = User.objects.get(id=self._account(Role.BILLING_CLERK))
         people = list(self._ids("patients").values())
-        return seed_demo(
-            actor=clerk, patient_ids=[people[0], *people[10:30]], practitioner_ids=list(self._ids("doctors").values())
-        )
+        # The states follow each other in sixes: these places give the first patient one to pay, one half paid, one paid.
+        payers = people[10:34]
+        for place in (1, 2, 9):
+            payers[place] = people[0]
+        return seed_demo(actor=clerk, patient_ids=payers, practitioner_ids=list(self._ids("doctors").values()))
 
 
 def weekly_rules(doctor: Doctor) -> list[dict[str, object]]:

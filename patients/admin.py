@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from medisecure.accounts.models import User
@@ -112,10 +117,52 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
     ) -> HttpResponse:
         actor, patient_id = _actor(request), _patient_id(object_id)
         extra = {**(extra_context or {})}
-        access_identity(actor=actor, patient_id=patient_id, purpose="identity")
+        patient = access_identity(actor=actor, patient_id=patient_id, purpose="identity")
+        extra["may_give_access"] = patient.user_id is None and actor.has_perm("patients.change_patient")
         if may_read_record(actor, patient_id):
             extra["record"] = medical_record(actor=actor, patient_id=patient_id, purpose="care")[0]
         return super().change_view(request, object_id, form_url, extra)
+
+    def get_urls(self) -> list[Any]:
+        own = path(
+            "<uuid:patient_id>/portal-access/",
+            self.admin_site.admin_view(self.portal_access_view),
+            name="patients_patient_portal_access",
+        )
+        return [own, *super().get_urls()]
+
+    def portal_access_view(self, request: HttpRequest, patient_id: UUID) -> HttpResponse:
+        """Asks, then makes the patient an account and sends the link that sets its password."""
+        actor = _actor(request)
+        if not actor.has_perm("patients.change_patient"):
+            raise PermissionDenied
+        patient = access_identity(actor=actor, patient_id=patient_id, purpose="portal access")
+        page = reverse("admin:patients_patient_change", args=[patient_id])
+        faults: list[str] = []
+        if patient.user_id is not None:
+            faults = [gettext("This patient has an account already.")]
+        elif not patient.email:
+            faults = [gettext("This patient has no email address. Enter one first.")]
+        elif request.method == "POST":
+            try:
+                address = services.give_portal_access(actor=actor, patient_id=patient_id)
+            except DomainError as error:
+                faults = [str(text) for found in error.errors.values() for text in found] or [error.message]
+            else:
+                text = gettext("The account is made. A mail with a link is on its way to %(address)s.")
+                self.message_user(request, text % {"address": address}, messages.SUCCESS)
+                return HttpResponseRedirect(page)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Give access to the portal"),
+            "opts": self.opts,
+            "patient": patient,
+            "page": page,
+            "faults": faults,
+            "ready": patient.user_id is None and patient.email,
+        }
+        status = HTTPStatus.CONFLICT if faults and request.method == "POST" else HTTPStatus.OK
+        return TemplateResponse(request, "admin/patients/patient/portal_access.html", context, status=status)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -42,6 +42,8 @@ from patients.sections import register_record_section
 from patients.services import (
     Contact,
     Identity,
+    choose_language,
+    give_portal_access,
     invite_patient,
     link_account,
     register_patient,
@@ -74,7 +76,9 @@ __all__ = [
     "UnknownReference",
     "access_identity",
     "access_record",
+    "choose_language",
     "forget_record",
+    "give_portal_access",
     "invite_patient",
     "link_account",
     "may_read_record",

@@ -13,7 +13,14 @@ from django.core.validators import validate_email
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from medisecure.accounts.interface import Role, create_user, user_card
+from medisecure.accounts.interface import (
+    Role,
+    change_language,
+    create_user,
+    password_link,
+    password_link_end,
+    user_card,
+)
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
@@ -21,6 +28,7 @@ from medisecure.kernel.cache import forget_on_commit, patient_scope, practitione
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.errors import Conflict, Invalid, NotFound, Refused, Stale
 from medisecure.kernel.transactions import transactional
+from medisecure.notifications.interface import queue_mail
 from patients import rules
 from patients.access import access_identity
 from patients.cards import PatientCard, PractitionerCard, card_of_patient, card_of_practitioner, interface_language
@@ -162,6 +170,46 @@ def invite_patient(
     )
     _link(patient_id, user.id)
     return user.id
+
+
+@transactional(DEFAULT)
+def give_portal_access(*, actor: User, patient_id: UUID) -> str:
+    """Make the patient an account at their own address and promise them a mail with the link that sets its password.
+
+    Returns the address. Raises as `invite_patient`; `Invalid` when the patient has no address.
+    """
+    user_id = invite_patient(actor=actor, patient_id=patient_id)
+    user = user_card(user_id)
+    if user is None:
+        raise NotFound
+    queue_mail(
+        dedupe_key=f"portal-invitation:{user_id}",
+        to_email=user.email,
+        language=user.language,
+        template="portal_invitation",
+        context={
+            "name": user.full_name,
+            "email": user.email,
+            "url": password_link(user_id),
+            "until": password_link_end(),
+        },
+        user_id=user_id,
+    )
+    return user.email
+
+
+@transactional(DEFAULT)
+def choose_language(*, user: User, language: str) -> None:
+    """The language that a person chose: of their account, and of their row when they are a patient, which is where
+    mails about them look. Raises `Invalid` for one we do not speak."""
+    change_language(user, language)
+    patient = Patient.objects.filter(user=user).first()
+    # "en-US" says more than "en", and is not lost to a choice that agrees with it.
+    if patient is None or patient.language.split("-")[0].lower() == language:
+        return
+    access_identity(actor=user, patient_id=patient.id, purpose="own language", action="change")
+    Patient.objects.filter(id=patient.id).update(language=language, version=F("version") + 1, changed_at=clock.now())
+    forget_patient(patient.id)
 
 
 @transactional(DEFAULT)

@@ -20,6 +20,15 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What touches no database, and what reads the source, says nothing new on the servers."""
+    for item in items:
+        databases = item.get_closest_marker("django_db") or "db" in getattr(item, "fixturenames", ())
+        if not databases or "architecture" in item.path.parts:
+            item.add_marker("embedded")
+
+
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
     """No test sees what another one left in the shared cache: counters of failed sign-ins, for one."""

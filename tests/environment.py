@@ -19,6 +19,10 @@ if "MEDISECURE_TEST_DATA_DIR" not in os.environ:  # workers of pytest-xdist inhe
 os.environ["DATA_DIR"] = os.path.join(  # noqa: PTH118 - as text, where it goes
     os.environ["MEDISECURE_TEST_DATA_DIR"], os.environ.get("PYTEST_XDIST_WORKER", "main")
 )
+if "REDIS_URL" in os.environ and "PYTEST_XDIST_WORKER" in os.environ:
+    # And its own of Redis' 16 databases, because each test empties the cache.
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1
+    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rpartition("/")[0] + f"/{number}"
 os.makedirs(os.path.join(os.environ["DATA_DIR"], "static"), exist_ok=True)  # noqa: PTH103, PTH118 - WhiteNoise looks for it
 os.environ["OUTBOX_NUDGE"] = "0"
 os.environ["STAFF_MFA"] = "optional"

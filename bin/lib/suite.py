@@ -70,6 +70,8 @@ class Suite:
         self.parts = parts
         self.folder = folder
         self.summary = Summary()
+        #: Whether the database servers' drivers are installed.
+        self.drivers = True
 
     def step(self, name: str, command: Sequence[str], extra: Mapping[str, str] | None = None) -> bool:
         print(f"\n── {name}: {shlex.join(command)}", flush=True)
@@ -92,7 +94,7 @@ class Suite:
         self.step("import contracts", [str(BIN / "lint-imports"), "--no-cache"])
         self.step("djlint", [str(BIN / "djlint"), "templates", "--lint", "--quiet"])
         self.step("mypy", [str(BIN / "mypy"), *SOURCES, "bin/lib"], {"DATA_DIR": str(self.folder / "mypy")})
-        manage = [sys.executable if not BIN.exists() else str(BIN / "python"), "manage.py"]
+        manage = [str(BIN / "python"), "manage.py"]
         self.step(
             "makemigrations",
             [*manage, "makemigrations", "--check", "--dry-run"],
@@ -102,7 +104,8 @@ class Suite:
             self.step("translations", [*manage, "check_translations"], {"DATA_DIR": str(self.folder / "lint")})
         else:
             self.summary.not_run.append("translations: xgettext is not on PATH (Debian package gettext)")
-        self.step("deployment checks", [*manage, "check", "--deploy", "--fail-level", "WARNING"], self.production())
+        if self.drivers:
+            self.step("deployment checks", [*manage, "check", "--deploy", "--fail-level", "WARNING"], self.production())
 
     def production(self) -> dict[str, str]:
         """A whole production environment, for Django's and our own deployment checks; nothing is connected to."""
@@ -135,7 +138,11 @@ class Suite:
             record = json.loads((self.folder / "stack" / "stack.json").read_text(encoding="utf-8"))
             for item in record["missing"]:
                 self.summary.not_run.append(f"live tests on {item['server']}: {item['advice']}")
-            self.pytest("the same tests on the servers", ["-m", "not live and not browser and not embedded"], variables)
+            self.pytest(
+                "the same tests on the servers",
+                ["-n", "2", "--dist", "loadscope", "-m", "not live and not browser and not embedded"],
+                variables,
+            )
             self.pytest(
                 "live tests", ["-m", "live", "tests/live", "-s"], {**variables, "STACK_DIR": str(self.folder / "stack")}
             )
@@ -161,25 +168,26 @@ def run(arguments: Sequence[str]) -> int:
         suite = Suite(parts, Path(folder))
         _set_up(suite)
         for part in parts:
-            if part == "live" and any(line.startswith("live tests: ") for line in suite.summary.not_run):
-                continue
-            getattr(suite, part)()
+            if part != "live" or suite.drivers:
+                getattr(suite, part)()
         return suite.summary.show()
 
 
 def _set_up(suite: Suite) -> None:
-    """Environment, and for the live and browser parts the packages of the servers, as far as this machine allows."""
+    """Environment, and for all but the embedded tests what the servers need, as far as this machine allows."""
     started = time.monotonic()
     environment.ensure(["requirements.txt", "requirements/dev.txt"])
-    if {"live", "browser"} & set(suite.parts):
-        if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+    if set(suite.parts) - {"embedded"}:
+        if os.geteuid() == 0 and shutil.which("apt-get"):
             command = [str(BIN / "python"), "bin/stack", "install"]
             if subprocess.run(command, check=False).returncode:
                 suite.summary.not_run.append("installing Debian packages failed; what is on PATH was used")
         try:
             environment.ensure(["requirements/server.txt", "requirements/live.txt"])
         except environment.SetupError as error:
+            suite.drivers = False
             suite.summary.not_run.append(
-                f"live tests: {error} (mysqlclient needs gcc, pkg-config, libmariadb-dev, python3-dev)"
+                f"live tests and deployment checks: {error} (mysqlclient is compiled: it needs gcc, pkg-config, "
+                "libmariadb-dev and python3-dev)"
             )
     suite.summary.steps.append(("set-up", time.monotonic() - started, True))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from allauth.account import app_settings as allauth_settings
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from medisecure.accounts.models import User
 from medisecure.accounts.roles import LABELS, STAFF, Role
+from medisecure.kernel import clock
 from medisecure.kernel.databases import DEFAULT
-from medisecure.kernel.errors import Invalid
+from medisecure.kernel.errors import Invalid, NotFound
 from medisecure.kernel.transactions import atomic
 
 __all__ = [
@@ -25,6 +31,8 @@ __all__ = [
     "change_language",
     "create_user",
     "has_role",
+    "password_link",
+    "password_link_end",
     "roles_of",
     "user_card",
     "users_with_role",
@@ -105,3 +113,20 @@ def change_language(user: User, language: str) -> None:
         raise Invalid({"language": [_("This language is not available.")]})
     user.language = language
     user.save(update_fields=["language"])
+
+
+def password_link(user_id: UUID) -> str:
+    """The address where this person, and whoever else holds it, sets the account's password: once, until
+    `password_link_end`. For a mail to the account's own address and nothing else. Raises `NotFound`."""
+    user = User.objects.filter(id=user_id, is_active=True).first()
+    if user is None:
+        raise NotFound
+    token: str = allauth_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(user)
+    path = reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": token})
+    # Not the host of the request at hand, which whoever makes the request may choose.
+    return f"{settings.PUBLIC_URL}{path}"
+
+
+def password_link_end() -> datetime:
+    """Until when a link that is made now works."""
+    return clock.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)

@@ -7,8 +7,9 @@ when the cache does not answer, the request is refused with 503 and not let thro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeVar
 from uuid import uuid4
 
 from django.core.cache import cache
@@ -22,6 +23,8 @@ from rest_framework_simplejwt.tokens import RefreshToken, Token
 from medisecure.accounts.errors import SessionClosed
 from medisecure.accounts.models import User
 from medisecure.kernel.errors import Unavailable
+
+T = TypeVar("T")
 
 _SESSION_SECONDS = int(api_settings.REFRESH_TOKEN_LIFETIME.total_seconds())
 
@@ -55,7 +58,7 @@ def rotate(raw: str) -> RefreshToken:
     user = _user_of(used)
     seconds = max(1, int(used["exp"] - datetime.now(UTC).timestamp()))
     # `add` is atomic on Redis: of two calls with the same token one comes second, whatever the timing.
-    if not _ask(lambda: cache.add(f"used-refresh:{used['jti']}", 1, seconds)):
+    if not ask_cache(lambda: cache.add(f"used-refresh:{used['jti']}", 1, seconds)):
         revoke_session(used["sid"])
         raise SessionClosed
     token = RefreshToken.for_user(user)
@@ -73,12 +76,12 @@ def revoke(raw: str) -> None:
 
 
 def revoke_session(session: str) -> None:
-    _ask(lambda: cache.set(_revoked_key(session), 1, _SESSION_SECONDS))
+    ask_cache(lambda: cache.set(_revoked_key(session), 1, _SESSION_SECONDS))
 
 
 def _user_of(token: Token) -> User:
     session = token.get("sid")
-    if not session or _ask(lambda: cache.get(_revoked_key(session))):
+    if not session or ask_cache(lambda: cache.get(_revoked_key(session))):
         raise SessionClosed
     user = User.objects.filter(id=token[api_settings.USER_ID_CLAIM], is_active=True).first()
     if user is None or not constant_time_compare(token.get("pwm", ""), _password_mark(user)):
@@ -86,7 +89,8 @@ def _user_of(token: Token) -> User:
     return user
 
 
-def _ask(question: Any) -> Any:
+def ask_cache(question: Callable[[], T]) -> T:
+    """What `question` answers, which needs the shared cache. Raises `Unavailable` when that does not answer."""
     try:
         return question()
     except (OSError, ConnectionError) as error:

@@ -18,7 +18,16 @@ from medisecure.kernel.transactions import atomic, on_commit
 from medisecure.notifications.kinds import SENTENCES
 from medisecure.notifications.models import Message, Notice
 
-__all__ = ["Attachment", "NoticeLine", "mark_read", "notices_for", "notify_user", "queue_mail", "unread_count"]
+__all__ = [
+    "Attachment",
+    "NoticeLine",
+    "mark_read",
+    "notices_for",
+    "notify_user",
+    "queue_mail",
+    "queue_plain_mail",
+    "unread_count",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,34 @@ def queue_mail(
         subject = " ".join(render_to_string(f"emails/{template}.subject.txt", values).split())
         text = render_to_string(f"emails/{template}.txt", values)
         html = render_to_string(f"emails/{template}.html", values)
+    return queue_plain_mail(
+        dedupe_key=dedupe_key,
+        to_email=to_email,
+        language=language,
+        kind=template,
+        subject=subject,
+        text=text,
+        html=html,
+        user_id=user_id,
+        attachments=attachments,
+    )
+
+
+def queue_plain_mail(
+    *,
+    dedupe_key: str,
+    to_email: str,
+    language: str,
+    kind: str,
+    subject: str,
+    text: str,
+    html: str = "",
+    user_id: UUID | None = None,
+    attachments: Sequence[Attachment] = (),
+) -> bool:
+    """Promise one mail whose words are made already; `kind` says in the log of mails what it was. Else `queue_mail`."""
+    if not to_email:
+        return False
     with atomic(DEFAULT):
         message, created = Message.objects.get_or_create(
             dedupe_key=dedupe_key,
@@ -68,8 +105,8 @@ def queue_mail(
                 "user_id": user_id,
                 "to_email": to_email,
                 "language": language,
-                "template": template,
-                "subject": subject,
+                "template": kind,
+                "subject": " ".join(subject.split())[: _longest("subject")],
                 "text": text,
                 "html": html,
                 "attachments": [
@@ -80,6 +117,11 @@ def queue_mail(
         if created:
             on_commit(DEFAULT, lambda: _nudge(message.id), robust=True)
     return created
+
+
+def _longest(field: str) -> int | None:
+    longest: int | None = getattr(Message._meta.get_field(field), "max_length", None)
+    return longest
 
 
 def _nudge(message_id: UUID) -> None:

@@ -10,7 +10,7 @@ from medisecure.kernel.models import Model
 
 
 class Message(Model):
-    """One mail to one address. Content is dropped once it is sent: what remains is that it was sent, and when."""
+    """One mail to one address. Content is dropped once it is sent or refused for good: what remains is when."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("Waiting")

@@ -12,6 +12,7 @@ from datetime import timedelta
 from email.mime.base import MIMEBase
 from email.mime.text import MIMEText
 from email.utils import parseaddr
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 CLAIM = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=1)
 BATCH = 200
+
+#: What remains of a mail's words once it has left, or never will.
+_BLANK: Final[dict[str, object]] = {"subject": "", "text": "", "html": "", "attachments": []}
 
 
 def due(limit: int = BATCH) -> list[UUID]:
@@ -57,7 +61,8 @@ def send(message_id: UUID) -> bool:
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _text in error.recipients.values()]
         if codes and all(500 <= code < 600 for code in codes):
-            _finish(message, status=Message.Status.FAILED, last_error=f"SMTP {codes[0]}")
+            # Nothing sends it again, and what it said may open an account.
+            _finish(message, status=Message.Status.FAILED, last_error=f"SMTP {codes[0]}", **_BLANK)
             log.error("mail %s refused for good: SMTP %s", message.id, codes[0])
         else:
             _postpone(message, error)
@@ -65,7 +70,7 @@ def send(message_id: UUID) -> bool:
     except (smtplib.SMTPException, OSError) as error:
         _postpone(message, error)
         return False
-    _finish(message, status=Message.Status.SENT, sent_at=clock.now(), text="", html="", subject="", attachments=[])
+    _finish(message, status=Message.Status.SENT, sent_at=clock.now(), **_BLANK)
     return True
 
 
@@ -92,7 +97,8 @@ def _compose(message: Message) -> EmailMultiAlternatives:
             "Content-Language": message.language,
         },
     )
-    mail.attach_alternative(message.html, "text/html")
+    if message.html:
+        mail.attach_alternative(message.html, "text/html")
     for item in message.attachments:
         mail.attach(_part(item["name"], item["type"], item["content"]))
     return mail

@@ -11,6 +11,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_valu
 from django.core.cache import cache
 from django.utils import timezone
 from pytest_django.fixtures import Settings
+from redis.exceptions import ConnectionError as RedisError
 from rest_framework.test import APIClient
 
 from medisecure.accounts.models import User
@@ -127,6 +128,20 @@ def test_revocation_that_cannot_be_read_refuses_the_request(asha: User, monkeypa
 
     monkeypatch.setattr(cache, "get", away)
     problem(client.get("/api/me"), 503, "unavailable")
+
+
+@pytest.mark.parametrize("error", [ConnectionError, OSError, RedisError])
+def test_a_sign_in_that_cannot_be_counted_is_refused(
+    asha: User, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    for name in ("get", "set", "add", "incr"):
+        monkeypatch.setattr(cache, name, away)
+    answer = sign_in(asha.email)
+    problem(answer, 503, "unavailable")
+    assert answer["Retry-After"]
 
 
 def test_a_second_factor_is_asked_where_there_is_one(asha: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -188,3 +189,9 @@ def test_the_administrator_keeps_practitioners(client: Client, alice: User, bose
     assert Practitioner.objects.get(id=bose_card.id).full_name == "Dr A. Bose"
     html = client.get("/admin/patients/practitioner/", {"q": "bose"}).content.decode()
     assert "Dr A. Bose" in html
+
+
+def test_the_search_box_has_a_name(client: Client, rita: User) -> None:
+    html = signed_in(client, rita).get(LIST).content.decode()
+    box = next(tag for tag in re.findall(r"<input[^>]*>", html) if 'id="searchbar"' in tag)
+    assert re.search(r'aria-label="[^"]+"', box)

@@ -62,12 +62,18 @@ class ObtainToken(_PublicView):
         form.is_valid(raise_exception=True)
         email = form.validated_data["email"].lower()
         try:
-            user = get_adapter().authenticate(request._request, email=email, password=form.validated_data["password"])
+            # The counters of failed sign-ins are in the cache: without them nobody is let in.
+            user = tokens.ask_cache(
+                lambda: get_adapter().authenticate(
+                    request._request, email=email, password=form.validated_data["password"]
+                )
+            )
         except ValidationError as error:
             raise TooManySignIns from error
         if user is None or not user.is_active:
             raise BadCredentials
-        _check_second_factor(user, form.validated_data.get("otp", ""))
+        # A code that was used is remembered there too.
+        tokens.ask_cache(lambda: _check_second_factor(user, form.validated_data.get("otp", "")))
         update_last_login(User, user)
         refresh = tokens.open_session(user)
         return Response({"access": str(refresh.access_token), "refresh": str(refresh)})

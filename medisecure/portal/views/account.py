@@ -13,12 +13,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from medisecure.accounts.interface import change_language
 from medisecure.accounts.models import User
 from medisecure.notifications.interface import mark_read, notices_for
 from medisecure.portal.forms import LanguageForm
 from medisecure.portal.people import crumbs, reader
-from patients.interface import access_identity, patient_for_user
+from patients.interface import access_identity, choose_language, patient_for_user
 
 NOTICES_KEPT = 500
 NOTICES_A_PAGE = 20
@@ -47,7 +46,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     user = reader(request)
     form = LanguageForm(request.POST or None, initial={"language": user.language})
     if request.method == "POST" and form.is_valid():
-        change_language(user, form.cleaned_data["language"])
+        choose_language(user=user, language=form.cleaned_data["language"])
         translation.activate(user.language)
         messages.success(request, _("Your language is saved. Mails come in it too."))
         return _without_browser_language(redirect("profile"))
@@ -69,7 +68,7 @@ def set_language(request: HttpRequest) -> HttpResponse:
     if language not in dict(settings.LANGUAGES):
         return response
     if isinstance(request.user, User):
-        change_language(request.user, language)
+        choose_language(user=request.user, language=language)
         return _without_browser_language(response)
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,

@@ -23,7 +23,7 @@ def _practitioner_choices() -> list[tuple[str, str]]:
 
 def _practitioner_field() -> forms.TypedChoiceField:
     return forms.TypedChoiceField(
-        label=_("practitioner"), coerce=lambda value: UUID(str(value)), choices=_practitioner_choices
+        label=_("Practitioner"), coerce=lambda value: UUID(str(value)), choices=_practitioner_choices
     )
 
 
@@ -58,14 +58,14 @@ class _PrettyJson(json.JSONEncoder):
 class CalendarForm(_PractitionerForm, forms.ModelForm[Calendar]):
     practitioner_id = _practitioner_field()
     weekly_rules = forms.JSONField(
-        label=_("weekly hours"),
+        label=_("Weekly hours"),
         encoder=_PrettyJson,
         initial=list,
         widget=forms.Textarea(attrs={"rows": 12, "cols": 60, "spellcheck": "false"}),
         help_text=_("As in [{“weekday”: 0, “start”: “08:30”, “end”: “12:00”}], with straight quotes; Monday is 0."),
     )
     exceptions = forms.JSONField(
-        label=_("exceptions"),
+        label=_("Exceptions"),
         encoder=_PrettyJson,
         required=False,
         initial=list,
@@ -75,7 +75,7 @@ class CalendarForm(_PractitionerForm, forms.ModelForm[Calendar]):
         ),
     )
     type_codes = forms.MultipleChoiceField(
-        label=_("appointment types"), choices=_type_choices, widget=forms.CheckboxSelectMultiple
+        label=_("Appointment types"), choices=_type_choices, widget=forms.CheckboxSelectMultiple
     )
 
     class Meta:

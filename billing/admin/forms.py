@@ -34,12 +34,12 @@ def euros(**kwargs: Any) -> forms.DecimalField:
 class ItemForm(forms.ModelForm[InvoiceItem]):
     """One line. A code of the price list fills what is left empty."""
 
-    code = forms.CharField(label=_("code"), max_length=40, required=False)
-    label = forms.CharField(label=_("label"), max_length=200, required=False)
+    code = forms.CharField(label=_("Code"), max_length=40, required=False)
+    label = forms.CharField(label=_("Label"), max_length=200, required=False)
     quantity = forms.DecimalField(
-        label=_("quantity"), max_digits=9, decimal_places=rules.QUANTITY_PLACES, initial=1, localize=True
+        label=_("Quantity"), max_digits=9, decimal_places=rules.QUANTITY_PLACES, initial=1, localize=True
     )
-    unit_price = euros(label=_("unit price before VAT (€)"), required=False)
+    unit_price = euros(label=_("Unit price before VAT (€)"), required=False)
     vat = forms.ChoiceField(label=_("VAT"), choices=[("", _("As in the price list")), *VAT_CHOICES], required=False)
 
     class Meta:
@@ -107,7 +107,7 @@ class ItemFormSet(forms.BaseInlineFormSet[InvoiceItem, Invoice, ItemForm]):
 class DraftForm(forms.ModelForm[Invoice]):
     """A draft's own fields; its lines are in `ItemFormSet`."""
 
-    practitioner_id = forms.TypedChoiceField(label=_("practitioner"), required=False, empty_value=None)
+    practitioner_id = forms.TypedChoiceField(label=_("Practitioner"), required=False, empty_value=None)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     class Meta:
@@ -133,9 +133,9 @@ class DraftForm(forms.ModelForm[Invoice]):
 class PaymentForm(forms.Form):
     """A payment at the counter. The hidden key makes a second press of the button the same payment."""
 
-    amount = euros(label=_("amount (€)"), min_value=Decimal("0.01"))
-    method = forms.ChoiceField(label=_("method"), choices=Payment.Method.choices)
-    reference = forms.CharField(label=_("reference"), max_length=100, required=False)
+    amount = euros(label=_("Amount (€)"), min_value=Decimal("0.01"))
+    method = forms.ChoiceField(label=_("Method"), choices=Payment.Method.choices)
+    reference = forms.CharField(label=_("Reference"), max_length=100, required=False)
     key = forms.UUIDField(widget=forms.HiddenInput)
 
     @classmethod
@@ -144,7 +144,7 @@ class PaymentForm(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(label=_("reason"), max_length=200)
+    reason = forms.CharField(label=_("Reason"), max_length=200)
 
 
 class ConfirmForm(forms.Form):

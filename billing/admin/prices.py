@@ -17,7 +17,7 @@ from medisecure.kernel.money import to_cents
 
 
 class PriceForm(forms.ModelForm[Price]):
-    amount = euros(label=_("price before VAT (€)"), min_value=0)
+    amount = euros(label=_("Price before VAT (€)"), min_value=0)
     vat = forms.ChoiceField(label=_("VAT"), choices=VAT_CHOICES)
 
     class Meta:

@@ -8,11 +8,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 def _sync_roles(sender: AppConfig, using: str, **kwargs: Any) -> None:
-    """After each app's migrations, when its permissions have been made; emptied test databases get their roles back."""
+    """Once, when every app that the roles name has its permissions; emptied test databases get their roles back.
+
+    Django makes permissions app by app in the order of INSTALLED_APPS: sessions comes after all of ours and after auth.
+    """
     from medisecure.accounts.roles import sync_roles
 
-    if using == "default" and sender.label not in ("contenttypes", "sessions"):
-        sync_roles(using=using, strict=False)
+    if using == "default" and sender.label == "sessions":
+        sync_roles(using=using)
 
 
 class AccountsConfig(AppConfig):

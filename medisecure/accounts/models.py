@@ -73,4 +73,6 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.full_name
 
     def get_short_name(self) -> str:
-        return self.full_name.split(" ")[0]
+        first = self.full_name.split(" ")[0]
+        # Nobody is greeted by their title alone.
+        return self.full_name if first in ("Dr", "Pr") else first

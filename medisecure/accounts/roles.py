@@ -105,11 +105,10 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
 }
 
 
-def sync_roles(apps: Any = None, using: str = "default", *, strict: bool = True) -> None:
+def sync_roles(apps: Any = None, using: str = "default") -> None:
     """Make each group hold exactly the permissions of the table. Idempotent.
 
-    Raises LookupError naming a permission that no model declares: a typing error here must not pass for a rule. Without
-    `strict` such a one is left out: while migrations run app by app, later apps' permissions are not there yet.
+    Raises LookupError naming a permission that no model declares: a typing error here must not pass for a rule.
     """
     if apps is None:
         from django.apps import apps as real_apps
@@ -121,9 +120,9 @@ def sync_roles(apps: Any = None, using: str = "default", *, strict: bool = True)
         for row in permission_model.objects.using(using).select_related("content_type")
     }
     for role, names in PERMISSIONS.items():
-        if strict and (missing := names - known.keys()):
+        if missing := names - known.keys():
             raise LookupError(f"role {role}: no such permission: {', '.join(sorted(missing))}")
         group, _created = group_model.objects.using(using).get_or_create(name=role.value)
-        wanted = {known[name].pk for name in names & known.keys()}
+        wanted = {known[name].pk for name in names}
         if wanted != set(group.permissions.values_list("pk", flat=True)):
             group.permissions.set(wanted)

@@ -65,6 +65,11 @@ def test_agenda_shows_the_day_with_names_states_and_buttons(booked: Appointment,
     assert "Asha Rao" not in browser(rita).get(AGENDA).content.decode()
 
 
+def test_agenda_names_each_navigation_once(booked: Appointment, rita: User) -> None:
+    names = re.findall(r'<nav[^>]*aria-label="([^"]*)"', page(rita))
+    assert len(names) == len(set(names)) >= 2
+
+
 def test_agenda_has_nothing_inline_that_the_policy_forbids(booked: Appointment, rita: User) -> None:
     text = browser(rita).get(AGENDA, day()).content.decode()
     main = text[text.index("data-agenda") :]

@@ -135,6 +135,7 @@ def test_an_address_that_is_refused_for_good_is_marked_and_not_tried_again(monke
     services.send(Message.objects.get().id)
     message = Message.objects.get()
     assert (message.status, message.last_error) == ("failed", "SMTP 550")
+    assert (message.subject, message.text, message.html, message.attachments) == ("", "", "", [])
     assert services.due() == []
 
 

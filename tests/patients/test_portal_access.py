@@ -138,9 +138,12 @@ def test_an_unknown_patient_is_not_found(rita: User) -> None:
 # --- language ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_language_chosen_in_the_portal_is_that_of_mails_about_the_patient(asha: User, asha_card: PatientCard) -> None:
+def test_a_language_chosen_in_the_portal_is_that_of_mails_about_the_patient(
+    asha: User, asha_card: PatientCard, django_capture_on_commit_callbacks: Any
+) -> None:
     assert patient_card(asha_card.id).language == "fr"  # cached
-    signed_in(asha).post("/profile/", {"language": "en"})
+    with django_capture_on_commit_callbacks(execute=True):
+        signed_in(asha).post("/profile/", {"language": "en"})
     asha.refresh_from_db()
     assert asha.language == "en"
     assert patient_card(asha_card.id).language == "en"
@@ -149,8 +152,11 @@ def test_a_language_chosen_in_the_portal_is_that_of_mails_about_the_patient(asha
     assert AccessEntry.objects.filter(patient_id=row.id, actor_id=asha.id, action="change").count() == 1
 
 
-def test_the_switch_in_the_page_head_does_the_same(asha: User, asha_card: PatientCard) -> None:
-    signed_in(asha).post("/language/", {"language": "en", "next": "/"})
+def test_the_switch_in_the_page_head_does_the_same(
+    asha: User, asha_card: PatientCard, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        signed_in(asha).post("/language/", {"language": "en", "next": "/"})
     assert patient_card(asha_card.id).language == "en"
 
 

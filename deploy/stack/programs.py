@@ -106,6 +106,9 @@ DEBIAN_PACKAGES: dict[str, Callable[[], bool]] = {
     "libmariadb-dev": _on_path("mariadb_config"),
     "python3-dev": _has_python_header,
     "gettext": _on_path("msgfmt"),
+    # The browser tests look at pages in a real browser, with letters to draw.
+    "chromium": _on_path("chromium"),
+    "fonts-dejavu-core": Path("/usr/share/fonts/truetype/dejavu").exists,
 }
 
 

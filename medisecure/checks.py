@@ -66,6 +66,7 @@ def production_is_whole(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
         (settings.CELERY_RESULT_BACKEND, "REDIS_URL"),
         (settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"), "EMAIL_URL"),
         (settings.METRICS_TOKEN, "METRICS_TOKEN"),
+        (settings.BILLING_SELLER, "BILLING_SELLER"),
     ):
         if not present:
             found.append(Error(f"{variable} is not set.", hint="See deploy/env.example.", id="medisecure.E003"))

@@ -7,9 +7,11 @@ because it may be a secret.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 
@@ -149,6 +151,27 @@ class Env:
             self.refuse(name, shape)
             return None
         return Url(value, parts)
+
+    def mapping(self, name: str, shape: Mapping[str, type]) -> dict[str, Any] | None:
+        """A JSON object with exactly the keys of `shape`, each of its type (str, or list for a list of texts)."""
+        value = self.raw(name)
+        if value is None:
+            return None
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        well = isinstance(found, dict) and found.keys() == shape.keys()
+        if well:
+            flat = [part for item in found.values() for part in (item if isinstance(item, list) else [item])]
+            well = all(isinstance(found[key], kind) for key, kind in shape.items()) and all(
+                isinstance(part, str) and part.strip() for part in flat
+            )
+        if not well:
+            keys = ", ".join(f"{key} (list of texts)" if kind is list else key for key, kind in shape.items())
+            self.refuse(name, f"must be a JSON object of texts with exactly the keys {keys}")
+            return None
+        return dict(found)
 
     def directory(self, name: str, default: Path) -> Path:
         value = self.raw(name)

@@ -264,6 +264,12 @@ STAFF_MFA_REQUIRED = (
     env.choice("STAFF_MFA", "optional" if EMBEDDED else "required", ("required", "optional")) == "required"
 )
 
+#: Who issues the invoices (CGI, annexe II, art. 242 nonies A); None: the invented hospital of billing/legal.py.
+BILLING_SELLER = env.mapping(
+    "BILLING_SELLER",
+    dict.fromkeys(("name", "siret", "vat_number", "finess", "phone", "email", "iban", "bic"), str) | {"lines": list},
+)
+
 # --- API --------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["medisecure.accounts.tokens.TokenAuthentication"],

@@ -122,6 +122,10 @@ class Suite:
             "REDIS_URL": "redis://redis",
             "EMAIL_URL": "smtp+tls://u:p@mail",
             "METRICS_TOKEN": secrets.token_urlsafe(20),
+            "BILLING_SELLER": json.dumps(
+                dict.fromkeys(("name", "siret", "vat_number", "finess", "phone", "email", "iban", "bic"), "x")
+                | {"lines": ["x"]}
+            ),
         }
 
     def embedded(self) -> None:

@@ -140,3 +140,15 @@ def test_a_wrong_variable_stops_the_start(variables: dict[str, str], named: str,
     assert done.returncode != 0
     assert named in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("value", ["x", "[]", "{}", '{"name": 1, "lines": []}', '{"name": "", "lines": ["a"]}'])
+def test_a_json_object_has_its_keys_and_texts(value: str) -> None:
+    env = Env({"BILLING_SELLER": value})
+    assert env.mapping("BILLING_SELLER", {"name": str, "lines": list}) is None
+    assert problems(env).startswith("BILLING_SELLER: must be a JSON object of texts with exactly the keys name, lines")
+
+
+def test_a_json_object_is_taken_as_it_is() -> None:
+    env = Env({"A": '{"name": "Hôpital", "lines": ["1 rue", "Ville"]}'})
+    assert env.mapping("A", {"name": str, "lines": list}) == {"name": "Hôpital", "lines": ["1 rue", "Ville"]}

@@ -8,7 +8,7 @@ alters a paper that is out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypedDict
+from typing import Final, TypedDict, cast
 
 from django.conf import settings
 
@@ -45,8 +45,8 @@ SELLER: Final[Seller] = {
 
 def seller() -> Seller:
     """The hospital that the settings name, else the invented one, which `check --deploy` refuses."""
-    found: Seller | None = settings.BILLING_SELLER
-    return SELLER if found is None else found
+    named = settings.BILLING_SELLER
+    return SELLER if named is None else cast(Seller, named)
 
 
 #: Reason of an exemption → its mention, per language. The French text is the one that counts in law.

@@ -13,7 +13,9 @@ from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from documents import selectors, services
@@ -34,18 +36,9 @@ def _user(request: HttpRequest) -> User:
 
 @admin.register(Document)
 class DocumentAdmin(admin.ModelAdmin[Document]):
-    list_display = (
-        "title",
-        "patient",
-        "category",
-        "content_type",
-        "readable_size",
-        "created_at",
-        "added_by",
-        "download",
-    )
+    list_display = ("title", "patient", "category", "day", "readable_size", "download")
     list_filter = ("category", "content_type", "scan_state", "created_at")
-    list_select_related = ("patient", "uploaded_by")
+    list_select_related = ("patient",)
     search_fields = ("=patient__record_number", "title")
     search_help_text = _("A patient's record number, or words of the title")
     date_hierarchy = "created_at"
@@ -79,18 +72,18 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
     def readable_size(self, obj: Document) -> str:
         return filesizeformat(obj.size)
 
-    @admin.display(description=_("added by"), ordering="uploaded_by__full_name", empty_value="—")
-    def added_by(self, obj: Document) -> str | None:
-        return obj.uploaded_by.full_name if obj.uploaded_by else None
+    @admin.display(description=_("date"), ordering="created_at")
+    def day(self, obj: Document) -> str:
+        return date_format(localtime(obj.created_at), "SHORT_DATE_FORMAT")
 
     @admin.display(description=_("file"))
     def download(self, obj: Document) -> SafeString:
         url = reverse("admin:documents_document_download", args=[obj.id])
         return format_html('<a href="{}">{}</a>', url, _("Download"))
 
-    @admin.display(description="DICOM", empty_value="—")
-    def image(self, obj: Document) -> str | None:
-        return ", ".join(f"{name}: {value}" for name, value in obj.dicom.items()) if obj.dicom else None
+    @admin.display(description="DICOM")
+    def image(self, obj: Document) -> str:
+        return ", ".join(f"{name}: {value}" for name, value in obj.dicom.items()) if obj.dicom else "—"
 
     # --- Pages ---------------------------------------------------------------------------------------------------
 

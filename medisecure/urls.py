@@ -7,9 +7,12 @@ from django.urls import include, path
 
 from medisecure.kernel.files import signed_file
 from medisecure.ops import health
+from medisecure.portal.errors import not_found
 
 urlpatterns = [
     path("", include("medisecure.portal.urls")),
+    # An address is changed by the reception, where somebody looks at a document, and not by whoever sits at a screen.
+    path("accounts/email/", not_found),
     path("accounts/", include("allauth.urls")),
     path("api/", include("medisecure.api")),
     path("admin/", admin.site.urls),

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +22,7 @@ from medisecure.kernel.errors import DomainError, Invalid, NotFound, Stale
 from patients import selectors, services
 from patients.access import access_identity, may_read_record
 from patients.models import Patient, Practitioner
+from patients.models.people import Precision
 from patients.record import medical_record
 
 _IDENTITY = ("family_name", "given_names", "used_name", "birth_date", "sex")
@@ -40,6 +42,8 @@ class PatientForm(forms.ModelForm[Patient]):
     class Meta:
         model = Patient
         fields = (*_IDENTITY, *_CONTACT)
+        # The browser's own: "today" and the server's clock mean nothing for a date of birth.
+        widgets = {"birth_date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,7 +77,7 @@ class PatientForm(forms.ModelForm[Patient]):
 @admin.register(Patient)
 class PatientAdmin(admin.ModelAdmin[Patient]):
     form = PatientForm
-    list_display = ("record_number", "family_name", "used_name", "given_names", "birth_date", "sex", "active")
+    list_display = ("record_number", "family_name", "given_names", "birth_day", "sex", "used_name", "active")
     list_display_links = ("record_number", "family_name")
     list_filter = ("active", "identity_status", "sex")
     list_per_page = 50
@@ -89,6 +93,16 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
         (_("Account"), {"fields": ("user", "created_at", "changed_at")}),
     )
     change_form_template = "admin/patients/patient/change_form.html"
+
+    @admin.display(description=_("birth date"), ordering="birth_date")
+    def birth_day(self, patient: Patient) -> str:
+        # A year or a month alone is stored as its first day.
+        if patient.birth_date is None:
+            return "—"
+        if patient.birth_precision == Precision.YEAR:
+            return str(patient.birth_date.year)
+        exact = patient.birth_precision != Precision.MONTH
+        return date_format(patient.birth_date, "SHORT_DATE_FORMAT" if exact else "YEAR_MONTH_FORMAT")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Patient]:
         return selectors.visible_patients(_actor(request))
@@ -118,6 +132,7 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
         actor, patient_id = _actor(request), _patient_id(object_id)
         extra = {**(extra_context or {})}
         patient = access_identity(actor=actor, patient_id=patient_id, purpose="identity")
+        extra["title"] = patient.full_name
         extra["may_give_access"] = patient.user_id is None and actor.has_perm("patients.change_patient")
         if may_read_record(actor, patient_id):
             extra["record"] = medical_record(actor=actor, patient_id=patient_id, purpose="care")[0]

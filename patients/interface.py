@@ -38,6 +38,7 @@ from patients.incoming import (
 )
 from patients.record import medical_record
 from patients.relations import record_care_relation
+from patients.rules import written_unit
 from patients.sections import register_record_section
 from patients.services import (
     Contact,
@@ -97,6 +98,7 @@ __all__ = [
     "too_long",
     "update_contact",
     "visible_patients",
+    "written_unit",
 ]
 
 

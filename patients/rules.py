@@ -204,3 +204,20 @@ def possible_birth(birth: date, today: date) -> bool:
 def age(birth: date, on: date) -> int:
     """Full years. Someone born on 29 February has their birthday on 1 March of other years (French civil code)."""
     return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+
+
+# --- Units ------------------------------------------------------------------------------------------------------------
+#: Those whose code in UCUM is not what people write.
+UNITS: Final = {
+    "Cel": "°C",
+    "[degF]": "°F",
+    "mm[Hg]": "mmHg",
+    "kg/m2": "kg/m²",
+    "10*3/uL": "10³/µL",
+    "10*6/uL": "10⁶/µL",
+}
+
+
+def written_unit(code: str) -> str:
+    """A UCUM code as people write the unit. What is counted stands in braces, {score}, and is no unit."""
+    return "" if code.startswith("{") else UNITS.get(code, code)

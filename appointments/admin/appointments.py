@@ -118,7 +118,7 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
 
     @admin.display(description=_("start"), ordering="start")
     def local_start(self, row: Appointment) -> str:
-        return formats.date_format(clock.local(row.start, row.zone), "D j M Y H:i")
+        return formats.date_format(clock.local(row.start, row.zone), "D j N Y H:i")
 
     @admin.display(description=_("end"))
     def local_end(self, row: Appointment) -> str:
@@ -149,7 +149,7 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
             "<li>{} — {} — {}{}</li>",
             (
                 (
-                    formats.date_format(clock.local(step.at, row.zone), "D j M Y H:i"),
+                    formats.date_format(clock.local(step.at, row.zone), "D j N Y H:i"),
                     _STEPS.get(step.action, step.action),
                     card.full_name if step.actor_id and (card := people.get(step.actor_id)) else _("the system"),
                     f" — {step.reason}" if step.reason else "",

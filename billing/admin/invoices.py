@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any, cast
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,7 +20,6 @@ from billing import selectors, services
 from billing.admin.forms import DraftForm, ItemForm, ItemFormSet
 from billing.admin.pages import PageViews
 from billing.models import Invoice, InvoiceItem, Payment
-from billing.snapshot import local_day
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError
@@ -27,6 +28,10 @@ from patients.interface import PatientCard, patient_cards, practitioner_cards
 
 #: One action issues so many at once; each is a transaction of its own.
 MOST_AT_ONCE = 200
+
+
+def _short(day: date | None) -> str:
+    return date_format(day, "SHORT_DATE_FORMAT") if day else "—"
 
 
 def actor_of(request: HttpRequest) -> User:
@@ -85,9 +90,14 @@ class DraftItems(_Inline, admin.TabularInline[InvoiceItem, Invoice]):
 
 class IssuedItems(_Inline, admin.TabularInline[InvoiceItem, Invoice]):
     model = InvoiceItem
-    fields = readonly_fields = ("code", "label", "quantity", "unit_price", "vat", "net", "total")
+    fields = readonly_fields = ("code", "label", "count", "unit_price", "vat", "net", "total")
     extra = 0
     verbose_name_plural = _("lines")
+
+    @admin.display(description=_("quantity"))
+    def count(self, item: InvoiceItem) -> str:
+        # In French "1,000" reads as one and is taken for a thousand.
+        return number_format(item.quantity.normalize().__format__("f"))
 
     @admin.display(description=_("unit price"))
     def unit_price(self, item: InvoiceItem) -> str:
@@ -119,7 +129,8 @@ class Payments(_Inline, admin.TabularInline[Payment, Invoice]):
 @admin.register(Invoice)
 class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
     form = DraftForm
-    list_display = ("name", "kind", "who", "service_date", "issued_on", "due", "total", "balance", "state")
+    #: What decides what to do, within the width of a screen; the number tells an invoice from a credit note.
+    list_display = ("name", "who", "state", "total", "balance", "cared_on", "pay_by")
     list_display_links = ("name",)
     list_filter = (Worklist, "status", "kind")
     list_per_page = 50
@@ -165,13 +176,20 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
             card = patient_cards([invoice.patient_id]).get(invoice.patient_id)
         return f"{card.full_name} · {card.record_number}" if card else "—"
 
-    @admin.display(description=_("issued"), ordering="issued_at")
-    def issued_on(self, invoice: Invoice) -> Any:
-        return local_day(invoice) if invoice.issued_at else None
+    @admin.display(description=_("date of care"), ordering="service_date")
+    def cared_on(self, invoice: Invoice) -> str:
+        return _short(invoice.service_date)
+
+    @admin.display(description=_("to pay by"), ordering="due_date")
+    def pay_by(self, invoice: Invoice) -> str:
+        return _short(invoice.due_date if invoice.kind == Invoice.Kind.INVOICE else None)
 
     @admin.display(description=_("to pay by"), ordering="due_date")
     def due(self, invoice: Invoice) -> Any:
-        return invoice.due_date if invoice.kind == Invoice.Kind.INVOICE else None
+        # Read-only fields of a form show a date as Python writes it, unless it is text already.
+        if invoice.kind != Invoice.Kind.INVOICE or invoice.due_date is None:
+            return "—"
+        return date_format(invoice.due_date)
 
     @admin.display(description=_("total"), ordering="total_cents")
     def total(self, invoice: Invoice) -> str:

@@ -10,6 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from medisecure.accounts.models import User
 
 
+def _role_name(group: Any) -> str:
+    """A group's name as people say it; groups that are no roles keep theirs."""
+    from medisecure.accounts.roles import LABELS
+
+    return next((str(label) for role, label in LABELS.items() if role.value == group.name), str(group.name))
+
+
 class NewUserForm(BaseUserCreationForm[User]):
     class Meta:
         model = User
@@ -41,10 +48,13 @@ class UserAdmin(DjangoUserAdmin[User]):
 
     @admin.display(description=_("roles"))
     def role_names(self, user: User) -> str:
-        from medisecure.accounts.roles import LABELS
+        return ", ".join(_role_name(group) for group in user.groups.all())
 
-        known = {role.value: label for role, label in LABELS.items()}
-        return ", ".join(str(known.get(group.name, group.name)) for group in user.groups.all())
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if field is not None and db_field.name == "groups":
+            field.label_from_instance = _role_name
+        return field
 
     def get_queryset(self, request: Any) -> Any:
         return super().get_queryset(request).prefetch_related("groups")

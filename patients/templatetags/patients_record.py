@@ -9,11 +9,39 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from patients.rules import written_unit
 
 register = template.Library()
 
 #: What a row says besides its name, in the order in which it is read.
 _DETAILS = ("dosage", "reason", "severity", "criticality", "lot_number", "payer", "place", "practitioner_name", "note")
+
+#: FHIR's codes of a row's state, in words.
+_STATES = {
+    "active": _("active"),
+    "cancelled": _("cancelled"),
+    "completed": _("completed"),
+    "entered-in-error": _("entered in error"),
+    "finished": _("finished"),
+    "inactive": _("inactive"),
+    "in-progress": _("in progress"),
+    "not-done": _("not done"),
+    "on-hold": _("on hold"),
+    "planned": _("planned"),
+    "recurrence": _("recurrence"),
+    "relapse": _("relapse"),
+    "remission": _("remission"),
+    "resolved": _("resolved"),
+    "stopped": _("stopped"),
+}
+
+
+@register.filter
+def in_words(code: str) -> str:
+    """A state that is not known here stays the code that the source gave."""
+    return str(_STATES.get(code, code))
 
 
 @register.simple_tag
@@ -46,5 +74,5 @@ def measured(row: Mapping[str, Any]) -> str:
 
 def _value(row: Mapping[str, Any]) -> str:
     if row.get("quantity"):
-        return f"{row.get('comparator', '')}{row['quantity']} {row.get('unit', '')}".strip()
+        return f"{row.get('comparator', '')}{row['quantity']} {written_unit(str(row.get('unit') or ''))}".strip()
     return str(row.get("value_text") or row.get("value_code") or "–")

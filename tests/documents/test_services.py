@@ -275,7 +275,9 @@ def test_the_patient_is_told_once_and_without_a_clinical_word(asha: User, add_do
     notice = Notice.objects.get()
     assert (notice.user_id, notice.kind, notice.url) == (asha.id, "document-added", "/record/")
     (sent_mail,) = send_mails()
-    text = sent_mail.as_string() + str(sent_mail.get_body(("plain",))) + str(sent_mail["Subject"])
+    body = sent_mail.get_body(("plain",))
+    assert body is not None
+    text = sent_mail.as_string() + body.get_content() + str(sent_mail["Subject"])
     assert sent_mail["To"] == asha.email
     assert "VIH" not in text
     assert "lab" not in str(sent_mail["Subject"])

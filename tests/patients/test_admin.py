@@ -15,6 +15,7 @@ from medisecure.audit.models import AccessEntry
 from medisecure.kernel.ids import new_id
 from patients.interface import Identity, PatientCard, PractitionerCard, practitioner_card, register_patient
 from patients.models import Patient, Practitioner
+from patients.templatetags.patients_record import in_words, measured
 from tests.cast import ALL_DATABASES
 from tests.patients.clinical import known, small_record, store
 from tests.patients.fixtures import CareOf
@@ -195,3 +196,27 @@ def test_the_search_box_has_a_name(client: Client, rita: User) -> None:
     html = signed_in(client, rita).get(LIST).content.decode()
     box = next(tag for tag in re.findall(r"<input[^>]*>", html) if 'id="searchbar"' in tag)
     assert re.search(r'aria-label="[^"]+"', box)
+
+
+def test_the_page_is_headed_by_the_name_and_leads_to_the_record(
+    client: Client, dr_bose: User, bose_card: PractitionerCard, asha_card: PatientCard, in_care: CareOf
+) -> None:
+    in_care(asha_card, bose_card)
+    html = signed_in(client, dr_bose).get(page(asha_card.id)).content.decode()
+    assert "<h1>Asha Rao</h1>" in html
+    assert 'href="#record-heading"' in html
+
+
+def test_units_and_states_are_written_in_words() -> None:
+    assert measured({"quantity": "37.0", "unit": "Cel"}) == "37.0 °C"
+    assert measured({"quantity": "3", "unit": "{score}"}) == "3"
+    assert in_words("a-code-of-theirs") == "a-code-of-theirs"
+
+
+@pytest.mark.parametrize(("precision", "shown"), [("year", "1980"), ("month", "mai 1980"), ("day", "02/05/1980")])
+def test_the_list_shows_no_more_of_a_birth_date_than_is_known(
+    client: Client, rita: User, asha_card: PatientCard, precision: str, shown: str
+) -> None:
+    Patient.objects.filter(id=asha_card.id).update(birth_precision=precision)
+    html = signed_in(client, rita).get(LIST).content.decode()
+    assert f'class="field-birth_day nowrap">{shown}<' in html or f'class="field-birth_day">{shown}<' in html

@@ -344,7 +344,7 @@ def _status(dice: random.Random, start: datetime, end: datetime, now: datetime) 
     if end < now - timedelta(hours=1):
         return dice.choices((Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED), (88, 7, 5))[0].value
     if start < now:
-        return dice.choice((Status.IN_PROGRESS, Status.COMPLETED)).value
+        return (Status.IN_PROGRESS if end > now else Status.COMPLETED).value
     if start < now + timedelta(minutes=45):
         return dice.choice((Status.ARRIVED, Status.CONFIRMED)).value
     return dice.choices((Status.BOOKED, Status.CONFIRMED, Status.CANCELLED), (70, 25, 5))[0].value

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from documents.interface import Category, document_url
 from medisecure.portal.people import crumbs, for_patient, reader
-from patients.interface import medical_record
+from patients.interface import medical_record, written_unit
 
 #: Conditions and medications that FHIR R4 calls over.
 _OVER = frozenset({"resolved", "remission", "inactive", "completed", "stopped", "cancelled", "ended"})
@@ -90,17 +90,8 @@ def _measure(series: Mapping[str, Any]) -> Entry:
 def _value(row: Mapping[str, Any]) -> str:
     """As the source gave it: its own digits, never rounded or turned into another notation."""
     if row.get("quantity"):
-        return f"{row.get('comparator', '')}{row['quantity']} {_unit(str(row.get('unit', '')))}".strip()
+        return f"{row.get('comparator', '')}{row['quantity']} {written_unit(str(row.get('unit', '')))}".strip()
     return str(row.get("value_text", ""))
-
-
-#: Units whose code in UCUM is not what people write.
-_UNITS = {"Cel": "°C", "[degF]": "°F", "mm[Hg]": "mmHg", "kg/m2": "kg/m²", "10*3/uL": "10³/µL", "10*6/uL": "10⁶/µL"}
-
-
-def _unit(code: str) -> str:
-    # UCUM sets what is counted in braces: {score}. It is no unit.
-    return "" if code.startswith("{") else _UNITS.get(code, code)
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -183,7 +183,6 @@ def reauthenticated(user: User) -> Client:
         "account_logout",
         "account_change_password",
         "account_reauthenticate",
-        "account_email",
         "mfa_index",
         "mfa_activate_totp",
     ],

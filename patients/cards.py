@@ -11,6 +11,7 @@ from django.conf import settings
 
 from medisecure.kernel import cache
 from medisecure.kernel.errors import NotFound
+from patients import rules
 from patients.models import Patient, Practitioner
 
 
@@ -47,6 +48,15 @@ def interface_language(tag: str) -> str:
     """The language in which we write to someone who speaks `tag` (BCP 47): theirs when we can, else the default."""
     primary = tag.split("-")[0].lower()
     return primary if primary in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+
+
+def patient_by_record_number(text: str) -> UUID | None:
+    """The patient with this record number, however it is spaced, or None. Tells an id, so no access
+    check: what is done with the id goes through the door."""
+    number = rules.clean_record_number(text)
+    if not rules.is_record_number(number):
+        return None
+    return Patient.objects.filter(record_number=number).values_list("id", flat=True).first()
 
 
 def card_of_patient(patient: Patient) -> PatientCard:

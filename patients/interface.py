@@ -11,6 +11,7 @@ from patients.access import Sight, access_identity, access_record, may_read_reco
 from patients.cards import (
     PatientCard,
     PractitionerCard,
+    patient_by_record_number,
     patient_card,
     patient_cards,
     patient_for_user,
@@ -84,6 +85,7 @@ __all__ = [
     "link_account",
     "may_read_record",
     "medical_record",
+    "patient_by_record_number",
     "patient_card",
     "patient_cards",
     "patient_for_user",

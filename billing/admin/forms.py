@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -12,9 +13,10 @@ from billing import rules, selectors
 from billing.models import Invoice, InvoiceItem, Payment
 from billing.services.lines import TEXTS
 from medisecure.kernel import clock
+from medisecure.kernel.errors import NotFound
 from medisecure.kernel.ids import new_id
 from medisecure.kernel.money import to_cents, to_decimal
-from patients.interface import practitioners
+from patients.interface import patient_by_record_number, patient_card, practitioners
 
 #: The rates of French VAT (CGI art. 278 to 281 octies), in basis points, and care, which is exempt.
 VAT_CHOICES: Final = [
@@ -104,9 +106,32 @@ class ItemFormSet(forms.BaseInlineFormSet[InvoiceItem, Invoice, ItemForm]):
         return []
 
 
+class PatientField(forms.CharField):
+    """A patient, by the record number that is on every paper; their id, which links carry, is taken too."""
+
+    def prepare_value(self, value: Any) -> Any:
+        try:
+            return patient_card(UUID(str(value))).record_number if value else value
+        except (ValueError, NotFound):
+            return value
+
+    def clean(self, value: Any) -> UUID | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        found = patient_by_record_number(text)
+        if found is None:
+            try:
+                found = patient_card(UUID(text)).id
+            except (ValueError, NotFound):
+                raise forms.ValidationError(_("There is no patient with this record number.")) from None
+        return found
+
+
 class DraftForm(forms.ModelForm[Invoice]):
     """A draft's own fields; its lines are in `ItemFormSet`."""
 
+    patient_id = PatientField(label=_("Patient’s record number"), max_length=40)
     practitioner_id = forms.TypedChoiceField(label=_("Practitioner"), required=False, empty_value=None)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -116,6 +141,9 @@ class DraftForm(forms.ModelForm[Invoice]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            # Whose invoice it is does not change: the page shows it as text.
+            self.fields.pop("patient_id", None)
         if "practitioner_id" in self.fields:
             known = [(str(card.id), card.full_name) for card in practitioners()]
             now = self.instance.practitioner_id

@@ -34,10 +34,14 @@ class DomainError(Exception):
         return str(self.detail or self.title)
 
     def lines(self) -> list[str]:
-        """The message and each field error as `field: text`, for faces that show plain text."""
+        """The message and the text of each field error, for a page that has no field to show them at."""
         found = [self.message] if self.detail or not self.errors else []
-        found += [f"{field}: {text}" for field, texts in self.errors.items() for text in texts]
-        return found
+        return found + [str(text) for texts in self.errors.values() for text in texts]
+
+    def named_lines(self) -> list[str]:
+        """The same with each field's name before its text, for commands and logs of operations."""
+        found = [self.message] if self.detail or not self.errors else []
+        return found + [f"{field}: {text}" for field, texts in self.errors.items() for text in texts]
 
 
 class Invalid(DomainError):

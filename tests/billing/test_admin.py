@@ -264,6 +264,25 @@ def test_other_staff_find_no_invoices(
         assert client.get(reverse(LIST)).status_code == 403
 
 
+@pytest.mark.parametrize("spell", [str, lambda number: f" {number[:4].lower()} {number[4:]} "])
+def test_a_draft_is_for_the_patient_of_a_record_number(
+    carol: User, asha_card: PatientCard, signed_in: SignedIn, spell: Callable[[str], str]
+) -> None:
+    data = lines(Invoice(version=1), row()) | {"patient_id": spell(asha_card.record_number)}
+    assert signed_in(carol).post("/admin/billing/invoice/add/", data).status_code == 302
+    assert Invoice.objects.get().patient_id == asha_card.id
+
+
+@pytest.mark.parametrize("text", ["P000000019", "P99999999X", "Asha", "0190b6a0-0000-7000-8000-000000000000"])
+def test_a_record_number_of_nobody_is_a_field_error(carol: User, signed_in: SignedIn, text: str) -> None:
+    answer = signed_in(carol).post(
+        "/admin/billing/invoice/add/", lines(Invoice(version=1), row()) | {"patient_id": text}
+    )
+    assert answer.status_code == 200
+    assert "patient_id" in answer.context["adminform"].form.errors
+    assert not Invoice.objects.exists()
+
+
 def test_patients_do_not_enter(dan: User, signed_in: SignedIn, issued: MakeInvoice) -> None:
     response = signed_in(dan).get(page("change", issued()))
     assert response.status_code in (302, 403)

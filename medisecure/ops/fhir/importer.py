@@ -128,7 +128,7 @@ def _write(path: Path, references: References, *, source: str, dry_run: bool, ti
                 try:
                     _take_document(item, batch, result, source=source, dry_run=dry_run)
                 except Invalid as error:
-                    reason = f"{DOCUMENT}: {'; '.join(error.lines())}"
+                    reason = f"{DOCUMENT}: {'; '.join(error.named_lines())}"
                     raise BundleRefused(path, reason, index=entry.index, full_url=entry.full_url) from None
         if len(waiting) >= BATCH:
             batch.write(waiting)

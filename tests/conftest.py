@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from medisecure.ops.translations import compile_catalogues
 from tests.appointments.fixtures import *  # noqa: F403
 from tests.billing.fixtures import *  # noqa: F403
 from tests.cast import *  # noqa: F403
@@ -16,6 +17,9 @@ from tests.patients.fixtures import *  # noqa: F403
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A fresh clone has no compiled catalogue. The process that starts the workers comes here before them.
+    for folder in settings.LOCALE_PATHS:
+        compile_catalogues(folder)
     # Argon2 is slow by design, and every person of the cast would pay for it in every test.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -138,6 +138,8 @@ class DraftForm(forms.ModelForm[Invoice]):
     class Meta:
         model = Invoice
         fields = ("patient_id", "service_date", "practitioner_id", "version")
+        # The browser's own field: the server's clock, which Django's speaks of, means nothing for a day.
+        widgets = {"service_date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -140,6 +140,13 @@ class Suite:
             done = subprocess.run([*stack, "env", "--json"], check=True, capture_output=True, text=True)
             variables: dict[str, str] = json.loads(done.stdout)
             record = json.loads((self.folder / "stack" / "stack.json").read_text(encoding="utf-8"))
+            if (
+                "haproxy"
+                in subprocess.run(
+                    [*stack, "packages", "--missing"], check=True, capture_output=True, text=True
+                ).stdout.split()
+            ):
+                self.summary.not_run.append("live tests through HAProxy: `haproxy` not found (Debian package haproxy)")
             for item in record["missing"]:
                 self.summary.not_run.append(f"live tests on {item['server']}: {item['advice']}")
             self.pytest(

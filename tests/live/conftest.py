@@ -109,11 +109,16 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     missing = [name for name in NEEDED if not os.environ.get(name)]
     if missing or "STACK_DIR" not in os.environ:
         pytest.skip(f"not set: {', '.join(missing) or 'STACK_DIR'} (see bin/stack)")
+    record = json.loads((Path(os.environ["STACK_DIR"]) / "stack.json").read_text(encoding="utf-8"))
+    if record["missing"]:
+        pytest.skip("; ".join(f"{item['server']}: {item['advice']}" for item in record["missing"]))
     folder = tmp_path_factory.mktemp("hospital")
     environment = {**os.environ, "DATA_DIR": str(folder), "OUTBOX_NUDGE": "1", "PROXIES": "1", "STATIC_MANIFEST": "1"}
     for name in ("MEDISECURE_TEST_DATA_DIR", "DJANGO_SETTINGS_MODULE", "PYTEST_CURRENT_TEST"):
         environment.pop(name, None)
     found = Hospital(folder, Path(os.environ["STACK_DIR"]), environment)
+    if "haproxy" in found.servers("packages", "--missing").split():
+        pytest.skip("haproxy is not installed (Debian package haproxy)")
     ports = [int(port) for port in os.environ["STACK_APP_PORTS"].split()][:2]
     apps = [argument for port in ports for argument in ("--app", str(port))]
     found.servers("haproxy", *apps, "--signin-limit", "600")

@@ -1,9 +1,9 @@
 """How allauth behaves here: accounts are made by staff, and its mails leave through our queue.
 
-Of its mails these can still be asked for: the password reset, which has templates of ours; the confirmation of an
-address that somebody adds at /accounts/email/; and notices of changed passwords and second factors, once
-ACCOUNT_EMAIL_NOTIFICATIONS is on. Mails about sign-up cannot, as it is closed, nor to addresses without an account, by
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS. Whatever it sends without a template of ours goes out in its own words.
+Of its mails these can still be asked for: the password reset, which has templates of ours, and notices of changed
+passwords and second factors, once ACCOUNT_EMAIL_NOTIFICATIONS is on. Mails about sign-up and changed addresses cannot,
+as both are closed, nor to addresses without an account, by ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS. Whatever it sends without
+a template of ours goes out in its own words.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,7 +9,6 @@ class BillingConfig(AppConfig):
     verbose_name = _("Billing")
 
     def ready(self) -> None:
-        from billing import triggers
+        from billing.triggers import GUARD
 
-        pre_migrate.connect(triggers.before_migrate, sender=self, dispatch_uid="billing.triggers.before")
-        post_migrate.connect(triggers.after_migrate, sender=self, dispatch_uid="billing.triggers.after")
+        GUARD.connect(self)

@@ -1,21 +1,16 @@
 """What has been issued does not change, even by raw SQL: triggers on SQLite and MariaDB.
 
-They are installed after every `migrate` and taken away before one that changes this app's tables: SQLite rebuilds a
-table to alter it, which loses its triggers and trips over those of others. A trigger whose text changes gets a new
-name. On a MariaDB server with a binary log, creating them needs `log_bin_trust_function_creators=1` there.
-
-They do not stop TRUNCATE, DROP or somebody who removes them first: against those there are rights and backups.
+How they come and go: `medisecure.kernel.triggers`. On a MariaDB server with a binary log, creating them needs
+`log_bin_trust_function_creators=1` there. MariaDB has no trigger for TRUNCATE.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
-
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from typing import Final
 
 from medisecure.kernel.databases import BILLING
+from medisecure.kernel.triggers import Guard
 
 PREFIX: Final = "billing_guard_"
 MESSAGE: Final = "invoice-issued"
@@ -99,43 +94,4 @@ def statements(vendor: str) -> dict[str, str]:
     return found
 
 
-def _present(connection: BaseDatabaseWrapper) -> set[str]:
-    query = (
-        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        if connection.vendor == "sqlite"
-        else "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return {str(row[0]) for row in cursor.fetchall() if str(row[0]).startswith(PREFIX)}
-
-
-def install() -> None:
-    """Create the triggers that are missing and drop those of an earlier release. Idempotent."""
-    connection = connections[BILLING]
-    wanted, present = statements(connection.vendor), _present(connection)
-    with connection.cursor() as cursor:
-        for name in present - wanted.keys():
-            cursor.execute(f"DROP TRIGGER {name}")
-        for name in wanted.keys() - present:
-            cursor.execute(wanted[name])
-
-
-def remove() -> None:
-    """Drop them all: for a migration, and for tests that empty the tables."""
-    connection = connections[BILLING]
-    names = _present(connection)
-    with connection.cursor() as cursor:
-        for name in names:
-            cursor.execute(f"DROP TRIGGER {name}")
-
-
-def before_migrate(sender: Any, using: str, plan: Any = (), **kwargs: Any) -> None:
-    if using == BILLING and any(migration.app_label == "billing" for migration, _backwards in plan):
-        remove()
-
-
-def after_migrate(sender: Any, using: str, **kwargs: Any) -> None:
-    # Not after a migration back to nothing, which leaves no table to guard.
-    if using == BILLING and "payments" in connections[BILLING].introspection.table_names():
-        install()
+GUARD: Final = Guard(alias=BILLING, app_label="billing", prefix=PREFIX, table="payments", statements=statements)

@@ -218,6 +218,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"queue": "mail", "expires": 30},
     },
     "heartbeat": {"task": "ops.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
+    "seal-access-log": {"task": "audit.seal", "schedule": 30.0, "options": {"expires": 60}},
+    "seal-late-entries": {"task": "audit.seal_late", "schedule": crontab(hour=2, minute=40)},
     "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
 }
 #: Publish an event as soon as its transaction has committed; the sweep alone does it otherwise.

@@ -14,6 +14,7 @@ from tests.billing.fixtures import *  # noqa: F403
 from tests.cast import *  # noqa: F403
 from tests.documents.fixtures import *  # noqa: F403
 from tests.patients.fixtures import *  # noqa: F403
+from tests.support import let_guarded_tables_be_emptied
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         databases = item.get_closest_marker("django_db") or "db" in getattr(item, "fixturenames", ())
         if not databases or "architecture" in item.path.parts:
             item.add_marker("embedded")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guarded_tables_can_be_emptied() -> None:
+    let_guarded_tables_be_emptied()
 
 
 @pytest.fixture(autouse=True)

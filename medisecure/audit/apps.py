@@ -8,3 +8,8 @@ class AuditConfig(AppConfig):
     name = "medisecure.audit"
     label = "audit"
     verbose_name = _("Access log")
+
+    def ready(self) -> None:
+        from medisecure.audit.triggers import GUARD
+
+        GUARD.connect(self)

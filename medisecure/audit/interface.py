@@ -7,8 +7,16 @@ from uuid import UUID
 
 from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
+from medisecure.audit.verification import Finding, Problem, Verification, verify
 
-__all__ = ["current_address", "record_access"]
+__all__ = [
+    "Finding",
+    "Problem",
+    "Verification",
+    "current_address",
+    "record_access",
+    "verify",
+]
 
 #: The address the present request came from; the middleware sets it, workers and commands have none.
 current_address: ContextVar[str | None] = ContextVar("medisecure_address", default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -11,13 +11,15 @@ from django.utils.translation import pgettext_lazy
 from medisecure.kernel import clock
 from medisecure.kernel.models import Model, PinnedQuerySet
 
+M = TypeVar("M", bound=models.Model, covariant=True)
+
 
 class AppendOnly(RuntimeError):
     """The access log is added to and never changed."""
 
 
-class AppendOnlyQuerySet(PinnedQuerySet["AccessEntry"]):
-    """Refuses what would change or remove entries many at a time."""
+class AppendOnlyQuerySet(PinnedQuerySet[M]):
+    """Refuses what would change or remove rows many at a time. The triggers refuse it of raw SQL."""
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise AppendOnly
@@ -29,7 +31,24 @@ class AppendOnlyQuerySet(PinnedQuerySet["AccessEntry"]):
         raise AppendOnly
 
 
-class AccessEntry(Model):
+class AppendOnlyModel(Model):
+    """A row that is written once."""
+
+    objects = AppendOnlyQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's, on purpose
+
+    class Meta(Model.Meta):
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
+
+
+class AccessEntry(AppendOnlyModel):
     """Who did what to whose data, when, why, from where and with which right. Ids only."""
 
     at = models.DateTimeField(_("time"), default=clock.now, editable=False)
@@ -42,9 +61,7 @@ class AccessEntry(Model):
     right = models.CharField(_("right"), max_length=60)
     address = models.GenericIPAddressField(pgettext_lazy("network address", "from"), null=True)
 
-    objects = AppendOnlyQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's, on purpose
-
-    class Meta(Model.Meta):
+    class Meta(AppendOnlyModel.Meta):
         db_table = "access_entries"
         verbose_name = _("access entry")
         verbose_name_plural = _("access log")
@@ -57,10 +74,22 @@ class AccessEntry(Model):
     def __str__(self) -> str:
         return f"{self.action} {self.resource}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise AppendOnly
-        super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnly
+class AccessSeal(AppendOnlyModel):
+    """One link of the chain over the log (`medisecure.audit.seals`)."""
+
+    id = None  # the sequence is the key
+    sequence = models.PositiveBigIntegerField(primary_key=True, help_text=_("Starts at 1 and has no gap."))
+    #: No foreign key: a seal outlives its entry, to say which one is gone.
+    entry_id = models.UUIDField(_("access entry"), unique=True)
+    entry_hash = models.CharField(max_length=64)
+    chain_hash = models.CharField(max_length=64)
+
+    class Meta(AppendOnlyModel.Meta):
+        db_table = "access_seals"
+        verbose_name = _("seal")
+        verbose_name_plural = _("seals of the access log")
+        ordering = ["sequence"]
+
+    def __str__(self) -> str:
+        return str(self.sequence)

@@ -1,4 +1,4 @@
-"""Fixtures of billing: guarded tables that can be emptied, a price list, drafts and issued invoices of Asha's."""
+"""Fixtures of billing: a price list, drafts and issued invoices of Asha's."""
 
 from __future__ import annotations
 
@@ -8,37 +8,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connections
 
-from billing import triggers
 from billing.demo import ensure_price_list
 from billing.models import Invoice
 from billing.rules import Line
 from billing.services import create_draft, issue_invoice
 from medisecure.accounts.models import User
-from medisecure.kernel.databases import BILLING
 from patients.interface import PatientCard
 
 MakeInvoice = Callable[..., Invoice]
 
 CONSULTATION = Line("CS", "Consultation", Decimal(1), 3000)
 TELEVISION = Line("TV", "Location d’un téléviseur, par jour", Decimal("2.5"), 350, 2000, "")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def billing_tables_can_be_emptied() -> None:
-    """A test with real transactions ends by a flush, which the triggers of issued invoices would refuse.
-
-    They are dropped just before, and come back after it: `flush` ends with post_migrate, which installs them.
-    """
-    operations: Any = connections[BILLING].ops
-    original = operations.execute_sql_flush
-
-    def execute(statements: Any) -> None:
-        triggers.remove()
-        original(statements)
-
-    operations.execute_sql_flush = execute
 
 
 @pytest.fixture

@@ -7,3 +7,9 @@ from django.utils.translation import gettext_lazy as _
 class PatientsConfig(AppConfig):
     name = "patients"
     verbose_name = _("Patients")
+
+    def ready(self) -> None:
+        from medisecure.audit.interface import PatientDirectory, register_patient_directory
+        from patients.cards import names_and_numbers, patient_by_record_number
+
+        register_patient_directory(PatientDirectory(names=names_and_numbers, find=patient_by_record_number))

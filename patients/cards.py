@@ -59,6 +59,12 @@ def patient_by_record_number(text: str) -> UUID | None:
     return Patient.objects.filter(record_number=number).values_list("id", flat=True).first()
 
 
+def names_and_numbers(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Those of `ids` that are patients, each as "name (record number)": one query, whoever is still active. No access
+    check: for the privacy officer's log."""
+    return {card.id: f"{card.full_name} ({card.record_number})" for card in patient_cards(ids).values()}
+
+
 def card_of_patient(patient: Patient) -> PatientCard:
     return PatientCard(
         id=patient.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -34,7 +35,10 @@ __all__ = [
     "password_link",
     "password_link_end",
     "roles_of",
+    "roles_of_users",
+    "user_by_email",
     "user_card",
+    "user_cards",
     "users_with_role",
 ]
 
@@ -55,6 +59,26 @@ def _card(user: User) -> UserCard:
 def user_card(user_id: UUID) -> UserCard | None:
     user = User.objects.filter(id=user_id).first()
     return _card(user) if user else None
+
+
+def user_cards(ids: Iterable[UUID]) -> dict[UUID, UserCard]:
+    """Those of `ids` that have an account: one query."""
+    return {user.id: _card(user) for user in User.objects.filter(id__in=set(ids))}
+
+
+def user_by_email(text: str) -> UUID | None:
+    """The account that signs in with this address, or None."""
+    return User.objects.filter(email=text.strip().lower()).values_list("id", flat=True).first()
+
+
+def roles_of_users(ids: Iterable[UUID]) -> dict[UUID, frozenset[Role]]:
+    """The roles of many accounts: one query. Who has none is left out."""
+    found: dict[UUID, set[Role]] = {}
+    names = {role.value for role in Role}
+    for user_id, name in User.objects.filter(id__in=set(ids)).values_list("id", "groups__name"):
+        if name in names:
+            found.setdefault(user_id, set()).add(Role(name))
+    return {user_id: frozenset(roles) for user_id, roles in found.items()}
 
 
 def users_with_role(role: Role) -> list[UserCard]:

@@ -7,14 +7,21 @@ from uuid import UUID
 
 from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
+from medisecure.audit.people import PatientDirectory, register_patient_directory
+from medisecure.audit.selectors import Access, Accesses, accesses_of_patient
 from medisecure.audit.verification import Finding, Problem, Verification, verify
 
 __all__ = [
+    "Access",
+    "Accesses",
     "Finding",
+    "PatientDirectory",
     "Problem",
     "Verification",
+    "accesses_of_patient",
     "current_address",
     "record_access",
+    "register_patient_directory",
     "verify",
 ]
 

@@ -78,7 +78,7 @@ class AccessEntry(AppendOnlyModel):
 class AccessSeal(AppendOnlyModel):
     """One link of the chain over the log (`medisecure.audit.seals`)."""
 
-    id = None  # the sequence is the key
+    id = None  # type: ignore[assignment]  # the sequence is the key
     sequence = models.PositiveBigIntegerField(primary_key=True, help_text=_("Starts at 1 and has no gap."))
     #: No foreign key: a seal outlives its entry, to say which one is gone.
     entry_id = models.UUIDField(_("access entry"), unique=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from medisecure.portal.views import account, appointments, booking, home, invoices, record
+from medisecure.portal.views import access, account, appointments, booking, home, invoices, record
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("appointments/<uuid:appointment_id>/calendar.ics", appointments.calendar_file, name="appointment-ics"),
     path("record/", record.record, name="record"),
     path("record/documents/<uuid:document_id>/", record.document, name="document"),
+    path("access/", access.listing, name="access"),
     path("invoices/", invoices.listing, name="invoices"),
     path("invoices/<uuid:invoice_id>/", invoices.detail, name="invoice"),
     path("invoices/<uuid:invoice_id>/pdf/", invoices.paper, name="invoice-pdf"),

@@ -27,7 +27,7 @@ from tests.portal.pages import Page, faults
 
 pytestmark = pytest.mark.django_db(databases=ALL_DATABASES)
 
-PLAIN = ["home", "book", "appointments", "record", "invoices", "notices", "profile"]
+PLAIN = ["home", "book", "appointments", "record", "access", "invoices", "notices", "profile"]
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

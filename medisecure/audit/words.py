@@ -1,0 +1,80 @@
+"""The codes of the access log in words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import pgettext_lazy
+
+from medisecure.accounts.interface import LABELS
+
+Words = Mapping[str, str | Promise]
+
+ACTIONS: Final[Words] = {
+    "view": pgettext_lazy("access log", "Opened"),
+    "list": pgettext_lazy("access log", "Listed"),
+    "search": pgettext_lazy("access log", "Searched"),
+    "download": pgettext_lazy("access log", "Downloaded"),
+    "export": pgettext_lazy("access log", "Exported"),
+    "history": pgettext_lazy("access log", "Opened the history of changes"),
+    "create": pgettext_lazy("access log", "Added"),
+    "change": pgettext_lazy("access log", "Changed"),
+    "import": pgettext_lazy("access log", "Imported"),
+    "invite": pgettext_lazy("access log", "Invited to the portal"),
+    "book": pgettext_lazy("access log", "Booked"),
+    "move": pgettext_lazy("access log", "Moved"),
+    "cancel": pgettext_lazy("access log", "Cancelled"),
+    "confirm": pgettext_lazy("access log", "Confirmed"),
+    "arrive": pgettext_lazy("access log", "Noted the arrival"),
+    "start": pgettext_lazy("access log", "Started"),
+    "complete": pgettext_lazy("access log", "Completed"),
+    "no-show": pgettext_lazy("access log", "Noted the absence"),
+    "issue": pgettext_lazy("access log", "Issued"),
+    "credit": pgettext_lazy("access log", "Credited"),
+    "discard": pgettext_lazy("access log", "Discarded"),
+    "pay": pgettext_lazy("access log", "Recorded a payment"),
+}
+RESOURCES: Final[Words] = {
+    "patient": pgettext_lazy("access log", "identity and contact details"),
+    "record": pgettext_lazy("access log", "medical record"),
+    "appointment": pgettext_lazy("access log", "appointment"),
+    "appointments": pgettext_lazy("access log", "list of appointments"),
+    "agenda": pgettext_lazy("access log", "agenda"),
+    "document": pgettext_lazy("access log", "document"),
+    "documents": pgettext_lazy("access log", "list of documents"),
+    "invoice": pgettext_lazy("access log", "invoice"),
+    "price": pgettext_lazy("access log", "price"),
+    "access-log": pgettext_lazy("access log", "access log"),
+}
+PURPOSES: Final[Words] = {
+    "care": pgettext_lazy("access log", "Care"),
+    "identity": pgettext_lazy("access log", "Reception and identity"),
+    "appointments": pgettext_lazy("access log", "Organising appointments"),
+    "billing": pgettext_lazy("access log", "Billing"),
+    "self": pgettext_lazy("access log", "For oneself"),
+    "own profile": pgettext_lazy("access log", "One’s own details"),
+    "own language": pgettext_lazy("access log", "One’s own language"),
+    "portal access": pgettext_lazy("access log", "Access to the portal"),
+    "operations": pgettext_lazy("access log", "Running the system"),
+    "oversight": pgettext_lazy("access log", "Protection of personal data"),
+}
+_BY_ROLE: Final = pgettext_lazy("access log", "by their role")
+RIGHTS: Final[Words] = {
+    "self": pgettext_lazy("access log", "the person themselves"),
+    "care-relation": pgettext_lazy("access log", "takes part in the care"),
+    "practitioner": pgettext_lazy("access log", "the practitioner of the appointment"),
+    "role": _BY_ROLE,
+    "role:superuser": _BY_ROLE,
+    "system": pgettext_lazy("access log", "automatic"),
+} | {
+    f"role:{role.value}": format_lazy("{words} ({role})", words=_BY_ROLE, role=label) for role, label in LABELS.items()
+}
+
+
+def say(words: Words, code: str) -> str:
+    """The words for a code, in the language at hand; the code itself when there are none: the log may be older, or
+    newer, than this release."""
+    return str(words.get(code, code))

@@ -145,6 +145,8 @@ def test_every_page_of_the_portal(
         reverse("appointment", args=[visit.id]),
         reverse("appointment-cancel", args=[visit.id]),
         "/record/",
+        "/access/",
+        "/access/?own=hide",
         "/invoices/",
         reverse("invoice", args=[invoice.id]),
         "/notices/",

@@ -84,7 +84,7 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
     show_full_result_count = False
     #: Only shows the search box: `get_search_results` does the search.
     search_fields = ("search_text",)
-    search_help_text = _("Names in any order, birth date, or record number.")
+    search_help_text = _("Names in any order, birth date, phone, or record number.")
     actions = None
     readonly_fields = ("record_number", "identity_status", "deceased_at", "user", "created_at", "changed_at")
     fieldsets = (

@@ -20,6 +20,7 @@ from medisecure.kernel.cache import forget_on_commit, practitioner_scope
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.ids import new_id
 from medisecure.kernel.transactions import in_atomic
+from patients import rules
 from patients.incoming import (
     MODELS,
     Incoming,
@@ -174,6 +175,7 @@ class RecordImport:
         )
         if isinstance(row, Patient):
             row.search_text = search_text_of(row)
+            row.phone_key = rules.phone_key(row.phone)
         if isinstance(item, IncomingRow):
             self._touched.add(row.patient_id)
         return row
@@ -192,7 +194,7 @@ class RecordImport:
     def _change(self, kind: type[Incoming], model: type[Any], rows: list[Any]) -> None:
         columns = [name for name in _names(kind) if name != "source_id"]
         if model is Patient:
-            columns.append("search_text")
+            columns += ["search_text", "phone_key"]
             self._touched.update(row.id for row in rows)
             # A form that was opened before the import must not win over it.
             Patient.objects.filter(id__in=[row.id for row in rows]).update(version=F("version") + 1)

@@ -20,6 +20,7 @@ from patients.cards import (
     practitioner_for_user,
     practitioners,
 )
+from patients.crowd import register_crowd
 from patients.imports import BATCH, RecordImport, Tally, UnknownReference
 from patients.incoming import (
     Incoming,
@@ -39,8 +40,9 @@ from patients.incoming import (
 )
 from patients.record import medical_record
 from patients.relations import record_care_relation
-from patients.rules import written_unit
+from patients.rules import record_number, written_unit
 from patients.sections import register_record_section
+from patients.selectors import search_patients
 from patients.services import (
     Contact,
     Identity,
@@ -94,9 +96,12 @@ __all__ = [
     "practitioner_for_user",
     "practitioners",
     "record_care_relation",
+    "record_number",
+    "register_crowd",
     "register_patient",
     "register_practitioner",
     "register_record_section",
+    "search_patients",
     "too_long",
     "update_contact",
     "visible_patients",

@@ -136,10 +136,37 @@ def search_text(*names: str) -> str:
     return "".join(f" {word}" for word in found)
 
 
+# --- Telephone numbers ------------------------------------------------------------------------------------------------
+#: ITU-T E.164: no number is longer.
+LONGEST_PHONE: Final = 15
+
+
+def phone_key(text: str) -> str:
+    """The digits of a telephone number, the same for each spelling: French ones in national form, others with their
+    country code. At most LONGEST_PHONE digits; "" when there are none.
+
+    "+33 (0)6 39 98 00 01", "0033639980001" and "06.39.98.00.01" → "0639980001"; "+44 20 7946 0000" → "442079460000".
+    """
+    plain = unicodedata.normalize("NFKC", text).replace("(0)", "")
+    digits = "".join(str(unicodedata.decimal(char)) for char in plain if char.isdecimal())
+    international = plain.strip().startswith("+")
+    if not international and digits.startswith("00"):
+        digits, international = digits[2:], True
+    if international and digits.startswith("33"):
+        digits = f"0{digits[2:]}"
+    return digits[:LONGEST_PHONE]
+
+
 # --- Search -----------------------------------------------------------------------------------------------------------
 SHORTEST_SEARCH: Final = 2
 LONGEST_SEARCH: Final = 100
 MOST_WORDS: Final = 8
+#: Fewer digits are no telephone number, nor enough of one.
+SHORTEST_PHONE: Final = 6
+#: Nobody reads further down a list of people: who is not among so many has to be asked for more precisely.
+MOST_FOUND: Final = 200
+#: With fewer hits than this, names that look alike are added below them.
+SIMILAR_BELOW: Final = 10
 
 _DATES: Final = (
     re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"),
@@ -147,6 +174,29 @@ _DATES: Final = (
     re.compile(r"(?P<d>\d{2})(?P<m>\d{2})(?P<y>\d{4})"),
     re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"),
 )
+#: Words of months as `words` writes them, French and English, and their usual short forms.
+_MONTHS: Final = {
+    word: number
+    for number, spellings in enumerate(
+        (
+            "janvier january janv jan",
+            "fevrier february fev fevr feb",
+            "mars march mar",
+            "avril april avr apr",
+            "mai may",
+            "juin june jun",
+            "juillet july juil jul",
+            "aout august aug",
+            "septembre september sept sep",
+            "octobre october oct",
+            "novembre november nov",
+            "decembre december dec",
+        ),
+        start=1,
+    )
+    for word in spellings.split()
+}
+_NUMBERISH: Final = re.compile(r"\+?[\d().\-/]*\d[\d().\-/]*|\+\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +207,12 @@ class Search:
     #: The dates that one token may mean: day first as in Europe, or year first as in ISO 8601.
     birth_dates: tuple[date, ...] = ()
     record_number: str = ""
+    #: The beginning of a telephone number, as `phone_key` writes it.
+    phone: str = ""
 
     @property
     def empty(self) -> bool:
-        return not (self.words or self.birth_dates or self.record_number)
+        return not (self.words or self.birth_dates or self.record_number or self.phone)
 
 
 def read_dates(token: str) -> tuple[date, ...]:
@@ -168,11 +220,30 @@ def read_dates(token: str) -> tuple[date, ...]:
     found: dict[date, None] = {}
     for pattern in _DATES:
         if match := pattern.fullmatch(token):
-            try:
-                found[date(int(match["y"]), int(match["m"]), int(match["d"]))] = None
-            except ValueError:
-                continue
-    return tuple(day for day in found if day.year >= 1850)
+            found |= dict.fromkeys(_day(match["y"], match["m"], match["d"]))
+    return tuple(found)
+
+
+def _day(year: str, month: str | int, day: str) -> tuple[date, ...]:
+    try:
+        found = date(int(year), int(month), int(day))
+    except ValueError:
+        return ()
+    return (found,) if found >= OLDEST_BIRTH else ()
+
+
+def _read_written_date(tokens: list[str]) -> tuple[date, ...]:
+    """The date that three tokens write: "2 mai 1980", "1er mai 1980", "May 2, 1980", "02 05 1980", "1980 05 02"."""
+    first, second, third = (_fold(token).strip(".,") for token in tokens)
+    first = re.sub(r"(?<=\d)(er|st|nd|rd|th)$", "", first)
+    if first in _MONTHS:
+        second = re.sub(r"(?<=\d)(st|nd|rd|th)$", "", second)
+        first, second = second, first
+    if not (re.fullmatch(r"\d{1,4}", first) and re.fullmatch(r"\d{1,4}", third)):
+        return ()
+    if second in _MONTHS:
+        return _day(third, _MONTHS[second], first) if len(third) == 4 and len(first) <= 2 else ()
+    return read_dates(f"{first}/{second}/{third}")
 
 
 def read_search(text: str) -> Search:
@@ -182,15 +253,66 @@ def read_search(text: str) -> Search:
         return Search(record_number=whole)
     found: list[str] = []
     dates: tuple[date, ...] = ()
-    number = ""
-    for token in text.split():
+    number = phone = ""
+    tokens = text.split()
+    while tokens:
+        run = _numbers_at_start(tokens)
+        token = tokens[0]
         if is_record_number(clean_record_number(token)):
-            number = clean_record_number(token)
+            number, used = clean_record_number(token), 1
+        elif not dates and len(run) <= 3 and len(tokens) > 2 and (read := _read_written_date(tokens[:3])):
+            dates, used = read, 3
         elif not dates and (read := read_dates(token)):
-            dates = read
+            dates, used = read, 1
+        elif not phone and len(key := phone_key("".join(run))) >= SHORTEST_PHONE and _digits(run) <= LONGEST_PHONE + 3:
+            phone, used = key, len(run)
         else:
             found += words(token)
-    return Search(tuple(dict.fromkeys(found))[:MOST_WORDS], dates, number)
+            used = 1
+        del tokens[:used]
+    return Search(tuple(dict.fromkeys(found))[:MOST_WORDS], dates, number, phone)
+
+
+def _numbers_at_start(tokens: list[str]) -> list[str]:
+    """The first tokens that may be pieces of one telephone number."""
+    run: list[str] = []
+    for token in tokens:
+        if not _NUMBERISH.fullmatch(token) or (run and (token.startswith("+") or read_dates(token))):
+            break
+        run.append(token)
+    return run
+
+
+def _digits(run: list[str]) -> int:
+    return sum(char.isdecimal() for token in run for char in token)
+
+
+# --- Misspelt names ---------------------------------------------------------------------------------------------------
+def distance(left: str, right: str) -> int:
+    """How many letters were changed, left out, added or swapped with their neighbour (optimal string alignment)."""
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, start=1):
+        older, before, row = before, row, [i]
+        for j, b in enumerate(right, start=1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+def swaps(word: str) -> list[str]:
+    """The word with each two neighbours swapped."""
+    return [word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1) if word[i] != word[i + 1]]
+
+
+def likely_meant(asked: str, known: list[str], most: int = 5) -> list[str]:
+    """Those of the `known` words that someone who typed `asked` may have meant, the nearest first: one slip in up to
+    five letters, two in more."""
+    allowed = 1 if len(asked) <= 5 else 2
+    near = sorted((distance(asked, word), word) for word in known if abs(len(word) - len(asked)) <= allowed)
+    return [word for slips, word in near if 0 < slips <= allowed][:most]
 
 
 # --- Dates of a life --------------------------------------------------------------------------------------------------

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
-from django.db.models.expressions import Combinable
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from medisecure.accounts.interface import roles_of
@@ -14,6 +13,7 @@ from medisecure.audit.interface import record_access
 from medisecure.kernel.errors import Invalid, NotFound, Refused
 from patients import rules
 from patients.access import access_identity, visible_patients
+from patients.finding import find, in_order
 from patients.models import Patient
 
 __all__ = ["audit_search", "patient_identity", "search_patients", "visible_patients"]
@@ -22,9 +22,12 @@ __all__ = ["audit_search", "patient_identity", "search_patients", "visible_patie
 def search_patients(actor: User, query: str, rows: QuerySet[Patient] | None = None) -> QuerySet[Patient]:
     """The patients in the actor's sight who match all of `query`, the best first; all of them when it is blank.
 
-    Words match the beginnings of names in any order, without case and accents; a token that is a date matches the birth
-    date; a record number matches itself. Raises `Refused` without the permission to search, `Invalid` for a query that
-    is too short, too long, or has nothing to search by. The caller writes the audit entry with `audit_search`.
+    Words match the beginnings of names in any order, without case and accents; a date in any usual spelling matches the
+    birth date; six digits or more the beginning of a telephone number; a record number itself. On PostgreSQL, when
+    fewer than `rules.SIMILAR_BELOW` match, names that look alike follow them. At most `rules.MOST_FOUND` are found, in
+    an order that stays the same from page to page. Raises `Refused` without the permission to search, `Invalid` for a
+    query that is too short, too long, or has nothing to search by. The caller writes the audit entry with
+    `audit_search`.
 
     `rows`: patients in the actor's sight that were narrowed further before.
     """
@@ -46,23 +49,8 @@ def search_patients(actor: User, query: str, rows: QuerySet[Patient] | None = No
         )
     search = rules.read_search(text)
     if search.empty:
-        raise Invalid({"q": [_("Type a name, a birth date or a record number.")]})
-    if search.record_number:
-        rows = rows.filter(record_number=search.record_number)
-    if search.birth_dates:
-        rows = rows.filter(birth_date__in=search.birth_dates)
-    for word in search.words:
-        rows = rows.filter(search_text__contains=f" {word}")
-    return rows.annotate(missed=_words_missed(search.words)).order_by("missed", "family_name", "given_names", "id")
-
-
-def _words_missed(words: tuple[str, ...]) -> Combinable:
-    """How many of the words are only the beginning of a name's word: fewer is better."""
-    total: Combinable = Value(0, output_field=IntegerField())
-    for word in words:
-        whole = Q(search_text__contains=f" {word} ") | Q(search_text__endswith=f" {word}")
-        total = total + Case(When(whole, then=Value(0)), default=Value(1), output_field=IntegerField())
-    return total
+        raise Invalid({"q": [_("Type a name, a birth date, a phone number or a record number.")]})
+    return in_order(rows, find(rows, search))
 
 
 def audit_search(actor: User, *, found: int, purpose: str = "identity") -> None:

@@ -300,6 +300,7 @@ def check_contact(contact: Contact) -> dict[str, Any]:
     """The values to store. Raises `Invalid`."""
     errors: dict[str, list[str]] = {}
     values = {field.name: _text(errors, Patient, field.name, getattr(contact, field.name)) for field in fields(contact)}
+    values["phone_key"] = rules.phone_key(values["phone"])
     if values["email"]:
         try:
             validate_email(values["email"])

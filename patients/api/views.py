@@ -61,8 +61,9 @@ class Patients(_Private, GenericAPIView[Patient]):
                 "q",
                 str,
                 description=(
-                    "Beginnings of names in any order, without case and accents; a birth date; a record number. "
-                    f"{rules.SHORTEST_SEARCH} to {rules.LONGEST_SEARCH} characters; all patients in sight when empty."
+                    "Beginnings of names in any order, without case and accents; a birth date; the beginning of a "
+                    f"phone number; a record number. {rules.SHORTEST_SEARCH} to {rules.LONGEST_SEARCH} characters; the "
+                    f"best {rules.MOST_FOUND} at most. All patients in sight when empty."
                 ),
             )
         ],

@@ -52,6 +52,8 @@ class Patient(Sourced):
     deceased = models.BooleanField(_("deceased"), default=False)
     sex = models.CharField(_("sex"), max_length=10, choices=Sex, default=Sex.UNKNOWN)
     phone = models.CharField(_("phone"), max_length=60, blank=True)
+    #: The digits of `phone`, to look it up by (rules.phone_key).
+    phone_key = models.CharField(max_length=15, blank=True, default="", editable=False, db_index=True)
     email = models.EmailField(_("email address"), max_length=254, blank=True)
     address_line = models.CharField(_("address"), max_length=500, blank=True)
     postal_code = models.CharField(_("postal code"), max_length=20, blank=True)

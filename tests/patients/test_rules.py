@@ -96,6 +96,67 @@ def test_a_search_is_taken_apart() -> None:
     assert search == rules.Search(("rao", "asha"), (date(1980, 5, 2),), "")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["02 05 1980", "1980 05 02", "2 mai 1980", "2 May 1980", "May 2, 1980", "may 2nd 1980", "2 Mai 1980", "02/05/1980"],
+)
+def test_a_birth_date_is_read_beside_a_name(text: str) -> None:
+    assert rules.read_search(f"rao {text} asha") == rules.Search(("rao", "asha"), (date(1980, 5, 2),))
+
+
+def test_the_first_of_a_month_is_read_in_french() -> None:
+    assert rules.read_search("1er février 2001").birth_dates == (date(2001, 2, 1),)
+    assert rules.read_search("5 août 2001").birth_dates == (date(2001, 8, 5),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0639980001", "06 39 98 00 01", "06.39.98.00.01", "+33 6 39 98 00 01", "+33 (0)6 39 98 00 01", "0033639980001"],
+)
+def test_a_french_phone_number_is_the_same_in_each_spelling(text: str) -> None:
+    assert rules.phone_key(text) == "0639980001"
+    assert rules.read_search(f"rao {text}") == rules.Search(("rao",), (), "", "0639980001")
+    assert rules.read_search(f"{text} rao") == rules.Search(("rao",), (), "", "0639980001")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [("+44 20 7946 0000", "442079460000"), ("", ""), ("no phone", ""), ("9" * 60, "9" * 15), ("٠٦٣٩", "0639")],
+)
+def test_other_phone_numbers_keep_their_digits(text: str, key: str) -> None:
+    assert rules.phone_key(text) == key
+
+
+def test_a_phone_number_and_a_birth_date_are_told_apart() -> None:
+    search = rules.read_search("06 39 98 00 01 02/05/1980 rao")
+    assert search == rules.Search(("rao",), (date(1980, 5, 2),), "", "0639980001")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "slips"),
+    [("moreau", "moreau", 0), ("moraeu", "moreau", 1), ("lefebre", "lefevre", 1), ("", "abc", 3), ("ca", "abc", 3)],
+)
+def test_slips_are_counted(left: str, right: str, slips: int) -> None:
+    assert rules.distance(left, right) == rules.distance(right, left) == slips
+
+
+def test_words_that_were_meant_are_near() -> None:
+    assert rules.likely_meant("moraeu", ["morel", "moreau", "moreaux", "martin", "moraeu"]) == [
+        "moreau",
+        "moreaux",
+        "morel",
+    ]
+    assert rules.swaps("anna") == ["nana", "anan"]
+    assert rules.likely_meant("ravo", ["rao", "raphael"]) == ["rao"]
+
+
+@given(st.text(max_size=60))
+def test_no_phone_number_breaks_its_key(text: str) -> None:
+    key = rules.phone_key(text)
+    assert len(key) <= rules.LONGEST_PHONE
+    assert key == "" or (key.isascii() and key.isdigit())
+
+
 @given(st.text(max_size=100))
 def test_no_search_breaks_the_reader(text: str) -> None:
     search = rules.read_search(text)

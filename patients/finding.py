@@ -1,8 +1,10 @@
 """How a search is answered: the few ids that it finds, in order, without counting or sorting what nobody reads.
 
 On a million patients a common beginning matches tens of thousands. So each step stops at `rules.MOST_FOUND`, in the
-order of the names: PostgreSQL then walks the index of names when nearly everybody matches, and uses the trigrams of
-`search_text` when few do. `search_text` has neither case nor accents (rules.search_text), so `unaccent` is not needed.
+order of the ids, which is that of registration and of the table: PostgreSQL then reads the first few thousand rows when
+many match, and uses the trigrams of `search_text` when few do; both are quick. In the order of the names it is not:
+who is called Moreau stands in one place of it, and half the register is read to get there. Those that were found are
+sorted here. `search_text` has neither case nor accents (rules.search_text), so `unaccent` is not needed.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _SHORTEST_SIMILAR: Final = 4
 
 def find(rows: QuerySet[Patient], search: rules.Search) -> list[UUID]:
     """The ids of at most `MOST_FOUND` patients of `rows` who match, the best first: whole words before beginnings of
-    words before words that look alike; within these by name."""
+    words before words that look alike; within these by name. When more match, the longest registered are found."""
     if search.record_number:
         rows = rows.filter(record_number=search.record_number)
     if search.birth_dates:
@@ -40,7 +42,7 @@ def find(rows: QuerySet[Patient], search: rules.Search) -> list[UUID]:
     if len(found) == rules.MOST_FOUND and search.words:
         # There are more: those whose names are exactly these words may stand anywhere among them.
         found = _read(rows.filter(*(_is_whole(word) for word in search.words))) | found
-    ranked = sorted(found, key=lambda patient_id: _words_missed(found[patient_id], search.words))
+    ranked = sorted(found, key=lambda one: (_words_missed(found[one], search.words), found[one], one))
     if len(ranked) < rules.SIMILAR_BELOW and not search.record_number:
         ranked += _similar(rows, search.words, set(ranked))
     return ranked[: rules.MOST_FOUND]
@@ -58,9 +60,8 @@ def in_order(rows: QuerySet[Patient], ids: list[UUID]) -> QuerySet[Patient]:
 
 
 def _read(rows: QuerySet[Patient]) -> dict[UUID, str]:
-    """id → search_text, by name."""
-    named = rows.order_by("family_name", "given_names", "id").values_list("id", "search_text")
-    return dict(named[: rules.MOST_FOUND])
+    """id → search_text."""
+    return dict(rows.order_by("id").values_list("id", "search_text")[: rules.MOST_FOUND])
 
 
 def _begins(word: str) -> Q:
@@ -87,7 +88,11 @@ def _similar(rows: QuerySet[Patient], words: tuple[str, ...], known: set[UUID]) 
     for word in words:
         rows = rows.filter(reduce(or_, (_begins(one) for one in (word, *meant.get(word, ())))))
     found = {one: text for one, text in _read(rows).items() if one not in known}
-    return sorted(found, key=lambda one: sum(_slips(word, found[one], meant.get(word, [])) for word in words))
+
+    def slips(one: UUID) -> int:
+        return sum(_slips(word, found[one], meant.get(word, [])) for word in words)
+
+    return sorted(found, key=lambda one: (slips(one), found[one], one))
 
 
 def _slips(word: str, search_text: str, meant: list[str]) -> int:

@@ -14,7 +14,7 @@ from patients.interface import IncomingPatient
 SOURCE: Final = "urn:medisecure:demo"
 PATIENTS: Final = 200
 
-_GIVEN: Final = {
+GIVEN: Final = {
     "female": (
         "Camille Inès Louise Aïcha Margaux Élodie Nadia Sophie Chloé Yasmine Juliette Maëlle Fatou Hélène Océane Léa "
         "Anaïs Zoé Clémence Rania Agathe Solène Noémie Amina Capucine"
@@ -24,7 +24,7 @@ _GIVEN: Final = {
         "Jérôme Maxence Samir Quentin Aurélien Pierre Anatole Rémi Youssef Joël"
     ).split(),
 }
-_FAMILY: Final = (
+FAMILY: Final = (
     "Lefèvre Moreau Garnier Benali Rousseau Faure Mercier Diallo Chevalier Gauthier Perrin Robin Masson Nguyen Bouvier "
     "Haddad Lemoine Colin Vidal Traoré Renard Barbier Picard Aubert Delorme Marchand Dupuis Brun Le\N{NO-BREAK SPACE}Goff "
     "Da\N{NO-BREAK SPACE}Costa Morvan Guérin Kaya Charpentier Roussel Weber Lacroix Cohen Blanchard Ferreira"
@@ -89,8 +89,8 @@ def patients(today: date) -> list[IncomingPatient]:
     found = []
     for number in range(PATIENTS):
         sex = dice.choice(("female", "male"))
-        given, family = dice.choice(_GIVEN[sex]), dice.choice(_FAMILY)
-        second = dice.choice(_GIVEN[sex])
+        given, family = dice.choice(GIVEN[sex]), dice.choice(FAMILY)
+        second = dice.choice(GIVEN[sex])
         child = number % 6 == 5
         birth = today - timedelta(days=dice.randint(200, 15 * 365) if child else dice.randint(18 * 365, 92 * 365))
         postal_code, city = dice.choice(_TOWNS)

@@ -148,7 +148,7 @@ def test_a_page_of_patients_takes_the_same_queries(
         identity = Identity(family_name=f"Same{index}", given_names="Zoé", birth_date=date(2001, 9, 3))
         register_patient(actor=None, identity=identity)
     client = api(rita)
-    with django_assert_num_queries(7):  # user, permissions (2), roles, count, page, audit entry
+    with django_assert_num_queries(8):  # user, permissions (2), roles, search, count, page, audit entry
         body = client.get("/api/patients", {"q": "zoe", "page_size": "50"}).json()
     assert body["count"] == count
 
@@ -205,3 +205,17 @@ def test_everyone_sees_practitioners_and_nothing_private_of_them(
         "specialty": "cardiology",
         "specialty_label": "Cardiology",
     }
+
+
+@pytest.mark.parametrize("query", ["z", "z" * 1000, "%" * 50, "\u202e\u202e", "\u0301" * 20, "\x00\x00", "+++---"])
+def test_a_search_by_nothing_names_its_field(rita: User, query: str) -> None:
+    response = api(rita).get("/api/patients", {"q": query})
+    assert response.status_code == 422
+    assert list(response.json()["errors"]) == ["q"]
+
+
+def test_a_search_by_phone_and_birth_date_finds_its_patient(rita: User, asha_card: PatientCard) -> None:
+    Patient.objects.filter(id=asha_card.id).update(phone="+33 6 39 98 00 77", phone_key="0639980077")
+    query = f"06 39 98 00 77 {asha_card.birth_date:%d/%m/%Y}"
+    body = api(rita).get("/api/patients", {"q": query}).json()
+    assert [row["id"] for row in body["results"]] == [str(asha_card.id)]

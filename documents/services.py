@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 from datetime import datetime
 from io import BytesIO
 from typing import IO, Any, Literal, cast
 from uuid import UUID
 
 from django.core.files.base import ContentFile, File
+from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
 from documents import rules, sniffing, store
@@ -21,6 +23,8 @@ from medisecure.kernel.ids import new_id
 from medisecure.kernel.outbox import emit
 from medisecure.kernel.transactions import in_atomic, on_commit, transactional
 from patients.interface import access_record, forget_record, may_read_record, practitioner_for_user, visible_patients
+
+log = logging.getLogger(__name__)
 
 Outcome = Literal["created", "changed", "same"]
 
@@ -42,6 +46,11 @@ def upload_document(
     stored = store.put(patient_id, cast("IO[bytes]", file), content)
     try:
         return _record_upload(actor, patient_id, file, title, category, purpose, content, stored)
+    except (OperationalError, InterfaceError):
+        # The connection broke, perhaps after the commit had arrived: a row without its bytes would be a loss, bytes
+        # without a row are only waste.
+        log.error("object %s kept: its row may have been written", stored.key)
+        raise
     except BaseException:
         store.discard_objects([stored])
         raise

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.db import OperationalError
 
 from documents import rules, services, store
 from documents.interface import (
@@ -228,6 +229,24 @@ def test_a_failure_after_the_bytes_leaves_no_object_row_event_or_log_entry(
     assert not Document.objects.exists()
     assert not outbox.pending(DEFAULT).exists()
     assert AccessEntry.objects.count() == logged
+
+
+def test_a_connection_that_breaks_at_the_commit_does_not_cost_the_bytes(
+    dr_bose: User, asha_in_care: PatientCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can tell whether the commit arrived. A row without its bytes would be a loss; the reverse is waste."""
+    record = services._record_upload
+
+    def breaks(*args: Any) -> None:
+        record(*args)
+        raise OperationalError("server closed the connection")
+
+    before = stored_keys()
+    monkeypatch.setattr(services, "_record_upload", breaks)
+    with pytest.raises(OperationalError):
+        _upload(dr_bose, asha_in_care)
+    row = Document.objects.get()
+    assert f"{row.bucket}/{row.key}" in stored_keys() - before
 
 
 def test_a_storage_that_does_not_answer_leaves_no_row(

@@ -87,11 +87,6 @@ def appointments_of_actor(actor: User) -> PinnedQuerySet[Appointment]:
     return Appointment.objects.filter(patient_id=patient_id) if patient_id else Appointment.objects.none()
 
 
-def appointments_of_patient(*, actor: User, patient_id: UUID) -> PinnedQuerySet[Appointment]:
-    """A patient's visits that the actor may see, the newest first."""
-    return access.visible(actor).filter(patient_id=patient_id)
-
-
 def history_of(appointment_id: UUID) -> list[AppointmentHistory]:
     """Each step of the appointment, the first first. For who has passed the door to the appointment."""
     return list(AppointmentHistory.objects.filter(appointment_id=appointment_id))

@@ -195,8 +195,3 @@ def balance(total_cents: int, paid_cents: int) -> int:
 def is_overdue(status: Status, due: date | None, today: date) -> bool:
     """An issued invoice is overdue from the day after its due date."""
     return status is Status.ISSUED and due is not None and due < today
-
-
-def price_holds(valid_from: date, valid_until: date | None, on: date) -> bool:
-    """A price is valid from its first day to its last one, both included."""
-    return valid_from <= on and (valid_until is None or on <= valid_until)

@@ -8,31 +8,23 @@ is published at least once, and the inbox makes its effect happen at most once.
 from __future__ import annotations
 
 import functools
-import logging
-import time
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.conf import settings
 from django.db import IntegrityError, models
 
 from medisecure.kernel import clock
 from medisecure.kernel.databases import ALIASES, alias_for
 from medisecure.kernel.events import Consumer, Event, Value, check_payload, consumers_of
-from medisecure.kernel.transactions import atomic, in_atomic, on_commit, transactional
-
-log = logging.getLogger(__name__)
+from medisecure.kernel.nudges import nudge
+from medisecure.kernel.transactions import in_atomic, on_commit, transactional
 
 #: The nudge has this long before the sweep takes an event for missed.
 SWEEP_AFTER = timedelta(seconds=2)
 SWEEP_BATCH = 500
-#: After a failed publish this process leaves events to the sweep for so long: no booking waits for a dead broker.
-PAUSE_SECONDS = 5.0
-
-_paused_until = 0.0
 
 
 class OutboxFields(models.Model):
@@ -92,14 +84,8 @@ def emit(alias: str, name: str, payload: Mapping[str, Value]) -> UUID:
 
 
 def _nudge(alias: str, event_id: UUID) -> None:
-    global _paused_until
-    if not settings.OUTBOX_NUDGE or time.monotonic() < _paused_until:
-        return
-    try:
-        publish(alias, outbox(alias).objects.filter(id=event_id, published_at=None))
-    except Exception as error:  # noqa: BLE001 - the change is committed; the sweep goes on from here
-        _paused_until = time.monotonic() + PAUSE_SECONDS
-        log.warning("event %s not published yet (%s); the sweep will", event_id, type(error).__name__)
+    rows = outbox(alias).objects.filter(id=event_id, published_at=None)
+    nudge(lambda: publish(alias, rows), f"event {event_id}")
 
 
 def publish(alias: str, rows: Iterable[Any]) -> int:
@@ -156,13 +142,12 @@ def consume(found: Consumer, event: Event) -> bool:
 def _consume(found: Consumer, event: Event) -> bool:
     @transactional(found.database)
     def unit() -> bool:
-        with atomic(found.database):
-            model = inbox(found.database)
-            if model.objects.filter(event_id=event.id, consumer=found.name).exists():
-                return False
-            model.objects.create(event_id=event.id, consumer=found.name)
-            found.handle(event)
-            return True
+        model = inbox(found.database)
+        if model.objects.filter(event_id=event.id, consumer=found.name).exists():
+            return False
+        model.objects.create(event_id=event.id, consumer=found.name)
+        found.handle(event)
+        return True
 
     return unit()
 

@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from medisecure.kernel import clock, events, outbox
+from medisecure.kernel import clock, events, nudges, outbox
 from medisecure.kernel.databases import ALIASES, DEFAULT
 from medisecure.kernel.events import Event, consumer, consumers_of
 from medisecure.kernel.ids import new_id
@@ -104,7 +104,7 @@ def test_a_dead_broker_delays_an_event_and_loses_none(
     published: list[dict[str, Any]], counting: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "OUTBOX_NUDGE", True)
-    monkeypatch.setattr(outbox, "_paused_until", 0.0)
+    monkeypatch.setattr(nudges, "_paused_until", 0.0)
     tries = []
 
     def refuse(**kwargs: Any) -> None:

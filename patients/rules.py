@@ -30,11 +30,6 @@ def care_window(now: datetime) -> tuple[datetime, datetime]:
     return now - CARE_AFTER, now + CARE_BEFORE
 
 
-def in_care(starts_at: datetime, ends_at: datetime, now: datetime) -> bool:
-    earliest_end, latest_start = care_window(now)
-    return starts_at <= latest_start and ends_at >= earliest_end
-
-
 def record_right(roles: Set[str], *, is_self: bool, cares: bool) -> str | None:
     """The right by which someone with these roles reads the clinical record, or None.
 

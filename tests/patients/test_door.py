@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import time_machine
 
 from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
@@ -14,7 +15,14 @@ from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound, Refused
 from medisecure.kernel.ids import new_id
 from patients import access
-from patients.interface import PatientCard, PractitionerCard, access_identity, access_record, visible_patients
+from patients.interface import (
+    PatientCard,
+    PractitionerCard,
+    access_identity,
+    access_record,
+    may_read_record,
+    visible_patients,
+)
 from patients.models import Practitioner
 from tests.cast import ALL_DATABASES
 from tests.patients.fixtures import CareOf
@@ -150,3 +158,21 @@ def test_lists_of_other_apps_are_narrowed(
     assert visible_patients(rita).narrow(both) == both
     assert visible_patients(rita).ids() is None
     assert visible_patients(dan).narrow([]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("start", "opens"),
+    [
+        (timedelta(days=30), True),
+        (timedelta(days=30, seconds=1), False),
+        (-timedelta(days=90, minutes=30), True),
+        (-timedelta(days=90, minutes=30, seconds=1), False),
+        (timedelta(0), True),
+    ],
+)
+def test_care_opens_30_days_before_a_visit_and_closes_90_days_after_it(
+    start: timedelta, opens: bool, dr_bose: User, asha_card: PatientCard, bose_card: PractitionerCard, in_care: CareOf
+) -> None:
+    with time_machine.travel(clock.now(), tick=False):
+        in_care(asha_card, bose_card, start=clock.now() + start)
+        assert may_read_record(dr_bose, asha_card.id) is opens

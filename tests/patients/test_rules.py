@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -197,20 +197,6 @@ def test_rights_by_role_and_relation(
 ) -> None:
     assert rules.identity_right(roles, is_self=is_self, cares=cares) == identity
     assert rules.record_right(roles, is_self=is_self, cares=cares) == record
-
-
-@pytest.mark.parametrize(
-    ("start", "opens"),
-    [
-        (NOW + timedelta(days=30), True),
-        (NOW + timedelta(days=30, seconds=1), False),
-        (NOW - timedelta(days=90, minutes=30), True),
-        (NOW - timedelta(days=90, minutes=31), False),
-        (NOW, True),
-    ],
-)
-def test_care_lasts_from_30_days_before_to_90_days_after(start: datetime, opens: bool) -> None:
-    assert rules.in_care(start, start + timedelta(minutes=30), NOW) is opens
 
 
 @pytest.mark.parametrize(

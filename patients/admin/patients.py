@@ -1,4 +1,4 @@
-"""Staff's pages for patients and practitioners. Lists are narrowed, every page about a person goes through the door."""
+"""Staff's pages for patients. Lists are narrowed, every page about a person goes through the door."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -17,61 +16,14 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from medisecure.accounts.models import User
-from medisecure.kernel.errors import DomainError, Invalid, NotFound, Stale
+from medisecure.kernel.errors import DomainError
 from patients import selectors, services
 from patients.access import access_identity, may_read_record
-from patients.models import Patient, Practitioner
+from patients.admin.common import actor_of, patient_id_of
+from patients.admin.forms import CONTACT, IDENTITY, PatientForm
+from patients.models import Patient
 from patients.models.people import Precision
 from patients.record import medical_record
-
-_IDENTITY = ("family_name", "given_names", "used_name", "birth_date", "sex")
-_CONTACT = ("phone", "email", "address_line", "postal_code", "city", "region", "country", "language")
-
-
-def _actor(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):  # the admin site lets nobody in who has not signed in
-        raise NotFound
-    return request.user
-
-
-class PatientForm(forms.ModelForm[Patient]):
-    #: What the page was made from: a form that somebody else overtook is refused.
-    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-
-    class Meta:
-        model = Patient
-        fields = (*_IDENTITY, *_CONTACT)
-        # The browser's own: "today" and the server's clock mean nothing for a date of birth.
-        widgets = {"birth_date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "seen_version" in self.fields:
-            self.fields["seen_version"].initial = self.instance.version
-        for name in ("given_names", "birth_date"):
-            if name in self.fields:
-                self.fields[name].required = True
-
-    def identity(self) -> services.Identity:
-        return services.Identity(**{name: self.cleaned_data[name] for name in _IDENTITY})
-
-    def contact(self) -> services.Contact:
-        return services.Contact(**{name: self.cleaned_data[name] or "" for name in _CONTACT})
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        if not self.instance._state.adding and self.cleaned_data.get("seen_version") != self.instance.version:
-            # What was typed stays on the page, to be compared with what is there now.
-            self.add_error(None, str(Stale.title))
-        if not self.errors:
-            try:
-                services.check_identity(self.identity())
-                services.check_contact(self.contact())
-            except Invalid as error:
-                for field, texts in error.errors.items():
-                    self.add_error(field, [str(text) for text in texts])
-        return cleaned
 
 
 @admin.register(Patient)
@@ -88,8 +40,8 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
     actions = None
     readonly_fields = ("record_number", "identity_status", "deceased_at", "user", "created_at", "changed_at")
     fieldsets = (
-        (_("Identity"), {"fields": ("record_number", *_IDENTITY, "identity_status", "deceased_at", "seen_version")}),
-        (_("Contact"), {"fields": _CONTACT}),
+        (_("Identity"), {"fields": ("record_number", *IDENTITY, "identity_status", "deceased_at", "seen_version")}),
+        (_("Contact"), {"fields": CONTACT}),
         (_("Account"), {"fields": ("user", "created_at", "changed_at")}),
     )
     change_form_template = "admin/patients/patient/change_form.html"
@@ -105,7 +57,7 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
         return date_format(patient.birth_date, "SHORT_DATE_FORMAT" if exact else "YEAR_MONTH_FORMAT")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Patient]:
-        return selectors.visible_patients(_actor(request))
+        return selectors.visible_patients(actor_of(request))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Patient], search_term: str
@@ -113,7 +65,7 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
         if not search_term.strip():
             return queryset, False
         try:
-            return selectors.search_patients(_actor(request), search_term, queryset), False
+            return selectors.search_patients(actor_of(request), search_term, queryset), False
         except DomainError as error:
             texts = [str(text) for found in error.errors.values() for text in found] or [error.message]
             self.message_user(request, " ".join(texts), messages.ERROR)
@@ -123,13 +75,13 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
         response = super().changelist_view(request, extra_context)
         # The page is rendered after this: the entry comes before the names.
         if isinstance(response, TemplateResponse) and (found := (response.context_data or {}).get("cl")):
-            selectors.audit_search(_actor(request), found=found.result_count)
+            selectors.audit_search(actor_of(request), found=found.result_count)
         return response
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        actor, patient_id = _actor(request), _patient_id(object_id)
+        actor, patient_id = actor_of(request), patient_id_of(object_id)
         extra = {**(extra_context or {})}
         patient = access_identity(actor=actor, patient_id=patient_id, purpose="identity")
         extra["title"] = patient.full_name
@@ -148,7 +100,7 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
 
     def portal_access_view(self, request: HttpRequest, patient_id: UUID) -> HttpResponse:
         """Asks, then makes the patient an account and sends the link that sets its password."""
-        actor = _actor(request)
+        actor = actor_of(request)
         if not actor.has_perm("patients.change_patient"):
             raise PermissionDenied
         patient = access_identity(actor=actor, patient_id=patient_id, purpose="portal access")
@@ -182,11 +134,13 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        access_identity(actor=_actor(request), patient_id=_patient_id(object_id), purpose="identity", action="history")
+        access_identity(
+            actor=actor_of(request), patient_id=patient_id_of(object_id), purpose="identity", action="history"
+        )
         return super().history_view(request, object_id, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
-        actor = _actor(request)
+        actor = actor_of(request)
         if not change:
             card = services.register_patient(actor=actor, identity=form.identity(), contact=form.contact())
             obj.id = card.id
@@ -194,35 +148,11 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
             return
         # The door writes one entry for each part that changes.
         version = form.cleaned_data.get("seen_version") or 0
-        if set(form.changed_data) & set(_IDENTITY):
+        if set(form.changed_data) & set(IDENTITY):
             services.update_identity(actor=actor, patient_id=obj.id, version=version, identity=form.identity())
             version += 1
-        if set(form.changed_data) & set(_CONTACT):
+        if set(form.changed_data) & set(CONTACT):
             services.update_contact(actor=actor, patient_id=obj.id, version=version, contact=form.contact())
 
     def has_delete_permission(self, request: HttpRequest, obj: Patient | None = None) -> bool:
-        return False
-
-
-def _patient_id(object_id: str) -> Any:
-    try:
-        return Patient._meta.pk.to_python(object_id)
-    except forms.ValidationError:
-        raise NotFound from None
-
-
-@admin.register(Practitioner)
-class PractitionerAdmin(admin.ModelAdmin[Practitioner]):
-    list_display = ("full_name", "specialty_label", "identifier", "active")
-    list_filter = ("active", "specialty_label")
-    list_per_page = 50
-    search_fields = ("full_name", "identifier", "specialty_label")
-    actions = None
-    autocomplete_fields = ("user",)
-    fields = ("full_name", "specialty", "specialty_label", "identifier", "identifier_system", "user", "active")
-
-    def save_model(self, request: HttpRequest, obj: Practitioner, form: Any, change: bool) -> None:
-        services.save_practitioner(actor=_actor(request), practitioner=obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Practitioner | None = None) -> bool:
         return False

@@ -11,6 +11,11 @@ from billing import papers, selectors
 from billing.demo import ensure_price_list, seed_demo
 from billing.models import Invoice
 from billing.services import create_price
+from billing.verification import Finding as InvoiceFinding
+from billing.verification import Problem as InvoiceProblem
+from billing.verification import Verification as InvoiceVerification
+from billing.verification import issued_count
+from billing.verification import verify as verify_invoices
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
@@ -18,14 +23,19 @@ from patients.interface import patient_for_user
 
 __all__ = [
     "InvoiceCard",
+    "InvoiceFinding",
     "InvoiceLine",
+    "InvoiceProblem",
+    "InvoiceVerification",
     "PaymentLine",
     "create_price",
     "ensure_price_list",
     "invoice_card",
     "invoice_pdf_url",
     "invoices_for_patient",
+    "issued_count",
     "seed_demo",
+    "verify_invoices",
 ]
 
 

@@ -134,6 +134,8 @@ class Invoice(Model):
 
     #: What the paper says besides lines and amounts, as it was when it was issued: see `billing.snapshot`.
     snapshot = models.JSONField(null=True, blank=True)
+    #: Over this invoice and the one before it: see `billing.seals`. Empty on a draft.
+    seal = models.CharField(_("seal"), max_length=64, blank=True, default="", editable=False)
     pdf_key = models.CharField(max_length=200, blank=True)
     pdf_sha256 = models.CharField(max_length=64, blank=True)
 

@@ -16,8 +16,11 @@ from medisecure.kernel.models import PinnedQuerySet
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
-#: What may still be written on an issued invoice: its course, what was paid, and where its paper is.
-OPEN_COLUMNS: Final = frozenset({"status", "paid_cents", "paid_at", "pdf_key", "pdf_sha256", "version", "changed_at"})
+#: What may still be written on an issued invoice: its course, what was paid, where its paper is. The seal too, once:
+#: the triggers see to that.
+OPEN_COLUMNS: Final = frozenset(
+    {"status", "paid_cents", "paid_at", "seal", "pdf_key", "pdf_sha256", "version", "changed_at"}
+)
 _UNNUMBERED: Final = [status.value for status in UNNUMBERED]
 
 

@@ -39,8 +39,8 @@ FROZEN: Final = (
     "snapshot",
     "created_at",
 )
-#: Written once, when the paper has been made.
-ONCE: Final = ("pdf_key", "pdf_sha256")
+#: Written once: when the invoice has got its number, and when its paper has been made.
+ONCE: Final = ("seal", "pdf_key", "pdf_sha256")
 
 _NUMBERED: Final = "status NOT IN ('draft', 'discarded')"
 
@@ -61,7 +61,7 @@ def _conditions(vendor: str) -> Iterator[tuple[str, str, str, str]]:
     changes = [differ(column) for column in FROZEN]
     changes += [f"(OLD.{column} <> '' AND {differ(column)})" for column in ONCE]
     changes += ["(OLD.status = 'credited' AND NEW.status <> 'credited')"]
-    yield "invoice_update_1", "invoices", "UPDATE", f"OLD.{_NUMBERED} AND ({' OR '.join(changes)})"
+    yield "invoice_update_2", "invoices", "UPDATE", f"OLD.{_NUMBERED} AND ({' OR '.join(changes)})"
     yield "invoice_delete_1", "invoices", "DELETE", f"OLD.{_NUMBERED}"
     yield "item_insert_1", "billing_items", "INSERT", numbered("NEW")
     yield "item_update_1", "billing_items", "UPDATE", f"{numbered('OLD')} OR {numbered('NEW')}"

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from billing import rules, selectors, snapshot
-from billing.models import Invoice, InvoiceCounter, Price
+from billing import rules, seals, selectors, snapshot
+from billing.models import Invoice, InvoiceCounter, InvoiceItem, Price
 from billing.services import lines as draft_lines
 from billing.services.drafts import clean_reason, lock_draft
 from medisecure.accounts.models import User
@@ -96,10 +96,21 @@ def _number(invoice: Invoice, *, actor_id: UUID, frozen: dict[str, object], days
         changed_at=issued_at,
     )
     invoice.refresh_from_db()
+    _seal(invoice)
     payload = {"invoice_id": str(invoice.id), "patient_id": str(invoice.patient_id)}
     emit(BILLING, "invoice.issued", payload)
     if invoice.status == Invoice.Status.PAID:
         emit(BILLING, "invoice.paid", payload)
+
+
+def _seal(invoice: Invoice) -> None:
+    """While the counter's row is locked: the invoice before this one is committed or was never there."""
+    series, year, sequence = invoice.series, invoice.year or 0, invoice.sequence or 0
+    rows = Invoice.objects.filter(series=series, year=year, sequence=sequence - 1)
+    before = rows.values_list("seal", flat=True).first() if sequence > 1 else None
+    # Over the rows as they are stored, which is what a later check reads.
+    invoice.seal = seals.seal(before or seals.first(series, year), invoice, InvoiceItem.objects.filter(invoice=invoice))
+    Invoice.objects.filter(id=invoice.id).update(seal=invoice.seal)
 
 
 def _local_day(instant: datetime) -> date:

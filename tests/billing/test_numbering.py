@@ -13,6 +13,7 @@ from django.db import connections
 
 from billing.models import Invoice, InvoiceCounter, Payment
 from billing.services import credit, issue_invoice, issuing, record_payment
+from billing.verification import Verification, verify
 from medisecure.accounts.models import User
 from medisecure.kernel import outbox
 from medisecure.kernel.databases import ALIASES, BILLING
@@ -51,6 +52,8 @@ def assert_gapless(series: str, count: int) -> None:
     times = [row.issued_at for row in rows if row.issued_at]
     assert times == sorted(times)
     assert InvoiceCounter.objects.get(series=series).last == count
+    # The chain of seals is as whole as the numbers are.
+    assert [finding for finding in verify(Verification()) if finding] == []
 
 
 def test_parallel_issuers_get_numbers_without_a_gap(

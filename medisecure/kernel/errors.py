@@ -82,6 +82,13 @@ class Stale(Conflict):
     title = _("Somebody else changed this in the meantime. Reload it and try again.")
 
 
+class WrongPatient(Conflict):
+    """A form that was opened for one patient came back for another: a tab that was left open, a page gone back to."""
+
+    code = "wrong-patient"
+    title = _("This page was opened for another patient. Nothing was saved: open the right patient and enter it there.")
+
+
 class SlotTaken(Conflict):
     code = "slot-taken"
     title = _("This slot has just been taken. Please choose another one.")

@@ -8,13 +8,14 @@ from django import forms
 
 from medisecure.kernel.errors import Invalid, Stale
 from patients import services
+from patients.admin.bound import BoundForm
 from patients.models import Patient
 
 IDENTITY = ("family_name", "given_names", "used_name", "birth_date", "sex")
 CONTACT = ("phone", "email", "address_line", "postal_code", "city", "region", "country", "language")
 
 
-class PatientForm(forms.ModelForm[Patient]):
+class PatientForm(BoundForm, forms.ModelForm[Patient]):
     #: What the page was made from: a form that somebody else overtook is refused.
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -25,7 +26,8 @@ class PatientForm(forms.ModelForm[Patient]):
         widgets = {"birth_date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        instance: Patient | None = kwargs.get("instance")
+        super().__init__(*args, patient_id=instance.id if instance else None, **kwargs)
         if "seen_version" in self.fields:
             self.fields["seen_version"].initial = self.instance.version
         for name in ("given_names", "birth_date"):

@@ -12,22 +12,22 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from medisecure.kernel.errors import DomainError
 from patients import selectors, services
-from patients.access import access_identity, may_read_record
+from patients.admin.bound import bound_patient
 from patients.admin.common import actor_of, patient_id_of
 from patients.admin.forms import CONTACT, IDENTITY, PatientForm
+from patients.admin.record import RecordPages
+from patients.admin.workspace import Workspace, birth_day, open_workspace
+from patients.cards import patient_card
 from patients.models import Patient
-from patients.models.people import Precision
-from patients.record import medical_record
 
 
 @admin.register(Patient)
-class PatientAdmin(admin.ModelAdmin[Patient]):
+class PatientAdmin(RecordPages, admin.ModelAdmin[Patient]):
     form = PatientForm
     list_display = ("record_number", "family_name", "given_names", "birth_day", "sex", "used_name", "active")
     list_display_links = ("record_number", "family_name")
@@ -40,21 +40,19 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
     actions = None
     readonly_fields = ("record_number", "identity_status", "deceased_at", "user", "created_at", "changed_at")
     fieldsets = (
-        (_("Identity"), {"fields": ("record_number", *IDENTITY, "identity_status", "deceased_at", "seen_version")}),
+        (
+            _("Identity"),
+            {"fields": ("record_number", *IDENTITY, "identity_status", "deceased_at", "seen_version", "patient_id")},
+        ),
         (_("Contact"), {"fields": CONTACT}),
-        (_("Account"), {"fields": ("user", "created_at", "changed_at")}),
+        (_("Account"), {"fields": ("user", "created_at", "changed_at", "seen_version", "patient_id")}),
     )
     change_form_template = "admin/patients/patient/change_form.html"
+    object_history_template = "admin/patients/patient/history.html"
 
     @admin.display(description=_("birth date"), ordering="birth_date")
     def birth_day(self, patient: Patient) -> str:
-        # A year or a month alone is stored as its first day.
-        if patient.birth_date is None:
-            return "—"
-        if patient.birth_precision == Precision.YEAR:
-            return str(patient.birth_date.year)
-        exact = patient.birth_precision != Precision.MONTH
-        return date_format(patient.birth_date, "SHORT_DATE_FORMAT" if exact else "YEAR_MONTH_FORMAT")
+        return birth_day(patient)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Patient]:
         return selectors.visible_patients(actor_of(request))
@@ -82,13 +80,23 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         actor, patient_id = actor_of(request), patient_id_of(object_id)
-        extra = {**(extra_context or {})}
-        patient = access_identity(actor=actor, patient_id=patient_id, purpose="identity")
-        extra["title"] = patient.full_name
-        extra["may_give_access"] = patient.user_id is None and actor.has_perm("patients.change_patient")
-        if may_read_record(actor, patient_id):
-            extra["record"] = medical_record(actor=actor, patient_id=patient_id, purpose="care")[0]
-        return super().change_view(request, object_id, form_url, extra)
+        workspace = open_workspace(actor=actor, patient_id=patient_id, tab="identity")
+        may_give_access = patient_card(patient_id).user_id is None and actor.has_perm("patients.change_patient")
+        extra = self._framed(workspace, "admin/change_form.html", gettext("Identity"), extra_context)
+        return super().change_view(request, object_id, form_url, {**extra, "may_give_access": may_give_access})
+
+    def _framed(
+        self, workspace: Workspace, base: str, page_title: str, extra_context: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """What puts a page that Django builds itself (its template is `base`) into the workspace."""
+        return {
+            **(extra_context or {}),
+            "workspace": workspace,
+            "workspace_base": base,
+            "page_title": page_title,
+            "title": workspace.banner.name,
+            "subtitle": None,
+        }
 
     def get_urls(self) -> list[Any]:
         own = path(
@@ -103,7 +111,10 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
         actor = actor_of(request)
         if not actor.has_perm("patients.change_patient"):
             raise PermissionDenied
-        patient = access_identity(actor=actor, patient_id=patient_id, purpose="portal access")
+        workspace = open_workspace(actor=actor, patient_id=patient_id, tab="identity", purpose="portal access")
+        if request.method == "POST":
+            bound_patient(request, patient_id)
+        patient = patient_card(patient_id)
         page = reverse("admin:patients_patient_change", args=[patient_id])
         faults: list[str] = []
         if patient.user_id is not None:
@@ -119,25 +130,27 @@ class PatientAdmin(admin.ModelAdmin[Patient]):
                 text = gettext("The account is made. A mail with a link is on its way to %(address)s.")
                 self.message_user(request, text % {"address": address}, messages.SUCCESS)
                 return HttpResponseRedirect(page)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Give access to the portal"),
-            "opts": self.opts,
-            "patient": patient,
-            "page": page,
-            "faults": faults,
-            "ready": patient.user_id is None and patient.email,
-        }
         status = HTTPStatus.CONFLICT if faults and request.method == "POST" else HTTPStatus.OK
-        return TemplateResponse(request, "admin/patients/patient/portal_access.html", context, status=status)
+        return self.workspace_page(
+            request,
+            "admin/patients/patient/portal_access.html",
+            workspace,
+            page_title=gettext("Give access to the portal"),
+            status=status,
+            patient=patient,
+            page=page,
+            faults=faults,
+            ready=patient.user_id is None and patient.email,
+        )
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        access_identity(
-            actor=actor_of(request), patient_id=patient_id_of(object_id), purpose="identity", action="history"
+        workspace = open_workspace(
+            actor=actor_of(request), patient_id=patient_id_of(object_id), tab="identity", action="history"
         )
-        return super().history_view(request, object_id, extra_context)
+        extra = self._framed(workspace, "admin/object_history.html", gettext("History"), extra_context)
+        return super().history_view(request, object_id, extra)
 
     def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
         actor = actor_of(request)

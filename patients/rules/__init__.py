@@ -14,6 +14,8 @@ from patients.rules.access import (
     identity_right,
     record_right,
 )
+from patients.rules.allergies import NO_KNOWN_ALLERGY, SNOMED, AllergyFact, AllergySummary, Asked
+from patients.rules.allergies import summary as allergy_summary
 from patients.rules.names import clean_text, has_hidden_characters, has_letter, search_text, words
 from patients.rules.numbers import (
     LAST_RECORD_NUMBER,
@@ -23,7 +25,7 @@ from patients.rules.numbers import (
     phone_key,
     record_number,
 )
-from patients.rules.people import OLDEST_BIRTH, age, possible_birth
+from patients.rules.people import OLDEST_BIRTH, age, age_parts, possible_birth
 from patients.rules.search import (
     LONGEST_SEARCH,
     MOST_FOUND,
@@ -49,14 +51,21 @@ __all__ = [
     "LONGEST_SEARCH",
     "MOST_FOUND",
     "MOST_WORDS",
+    "NO_KNOWN_ALLERGY",
     "OLDEST_BIRTH",
     "SELF",
     "SHORTEST_PHONE",
     "SHORTEST_SEARCH",
     "SIMILAR_BELOW",
+    "SNOMED",
     "UNITS",
+    "AllergyFact",
+    "AllergySummary",
+    "Asked",
     "Search",
     "age",
+    "age_parts",
+    "allergy_summary",
     "care_window",
     "clean_record_number",
     "clean_text",

@@ -15,3 +15,19 @@ def possible_birth(birth: date, today: date) -> bool:
 def age(birth: date, on: date) -> int:
     """Full years. Someone born on 29 February has their birthday on 1 March of other years (French civil code)."""
     return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+
+
+#: Below these ages (in full years, months) people count in months, in days: a dose depends on it.
+YEARS_FROM: Final = 2
+MONTHS_FROM: Final = 1
+
+
+def age_parts(birth: date, on: date) -> tuple[int, str]:
+    """(number, "years" | "months" | "days") as age is said: years from two on, months from one on, days before."""
+    years = age(birth, on)
+    if years >= YEARS_FROM:
+        return years, "years"
+    months = (on.year - birth.year) * 12 + on.month - birth.month - (on.day < birth.day)
+    if months >= MONTHS_FROM:
+        return months, "months"
+    return (on - birth).days, "days"

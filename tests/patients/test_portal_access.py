@@ -57,7 +57,7 @@ def test_reception_gives_access_and_the_patient_signs_in(rita: User, settings: S
     assert "zoe@example.org" in question
     assert Message.objects.count() == 0, "asking changes nothing"
 
-    answer = desk.post(access_page(patient), headers={"host": "localhost"})
+    answer = desk.post(access_page(patient), {"patient_id": str(patient.id)}, headers={"host": "localhost"})
     assert answer["Location"] == page(patient)
     assert "zoe@example.org" in html(desk.get(page(patient)))
 
@@ -92,7 +92,7 @@ def test_a_patient_without_an_address_cannot_be_invited(rita: User) -> None:
     answer = desk.get(access_page(patient))
     assert 'role="alert"' in html(answer)
     assert 'type="submit" class="default"' not in html(answer)
-    assert desk.post(access_page(patient)).status_code == 409
+    assert desk.post(access_page(patient), {"patient_id": str(patient.id)}).status_code == 409
     with pytest.raises(Invalid):
         services.give_portal_access(actor=rita, patient_id=patient.id)
     assert Message.objects.count() == 0
@@ -102,7 +102,7 @@ def test_a_patient_with_an_account_is_not_offered_another(rita: User, asha_card:
     desk = signed_in(rita)
     assert access_page(asha_card) not in html(desk.get(page(asha_card)))
     assert 'role="alert"' in html(desk.get(access_page(asha_card)))
-    assert desk.post(access_page(asha_card)).status_code == 409
+    assert desk.post(access_page(asha_card), {"patient_id": str(asha_card.id)}).status_code == 409
     with pytest.raises(Conflict):
         services.give_portal_access(actor=rita, patient_id=asha_card.id)
     assert Message.objects.count() == 0
@@ -110,7 +110,7 @@ def test_a_patient_with_an_account_is_not_offered_another(rita: User, asha_card:
 
 def test_an_address_that_is_taken_is_said_and_nothing_is_made(rita: User, asha: User) -> None:
     patient = new_patient(email=asha.email)
-    answer = signed_in(rita).post(access_page(patient))
+    answer = signed_in(rita).post(access_page(patient), {"patient_id": str(patient.id)})
     assert answer.status_code == 409
     assert 'role="alert"' in html(answer)
     assert Message.objects.count() == 0
@@ -123,9 +123,9 @@ def test_only_who_changes_patients_gives_access(
     patient = new_patient()
     in_care(patient, chen_card)
     assert access_page(patient) not in html(signed_in(nurse_chen).get(page(patient)))
-    assert signed_in(nurse_chen).post(access_page(patient)).status_code == 403
-    assert signed_in(carol).post(access_page(patient)).status_code == 403
-    assert signed_in(asha).post(access_page(patient)).status_code in (302, 403)
+    assert signed_in(nurse_chen).post(access_page(patient), {"patient_id": str(patient.id)}).status_code == 403
+    assert signed_in(carol).post(access_page(patient), {"patient_id": str(patient.id)}).status_code == 403
+    assert signed_in(asha).post(access_page(patient), {"patient_id": str(patient.id)}).status_code in (302, 403)
     with pytest.raises(Refused):
         services.give_portal_access(actor=carol, patient_id=patient.id)
     assert not User.objects.filter(email=patient.email).exists()

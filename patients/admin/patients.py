@@ -40,10 +40,7 @@ class PatientAdmin(RecordPages, admin.ModelAdmin[Patient]):
     actions = None
     readonly_fields = ("record_number", "identity_status", "deceased_at", "user", "created_at", "changed_at")
     fieldsets = (
-        (
-            _("Identity"),
-            {"fields": ("record_number", *IDENTITY, "identity_status", "deceased_at", "seen_version", "patient_id")},
-        ),
+        (_("Identity"), {"fields": ("record_number", *IDENTITY, "identity_status", "deceased_at")}),
         (_("Contact"), {"fields": CONTACT}),
         (_("Account"), {"fields": ("user", "created_at", "changed_at", "seen_version", "patient_id")}),
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +67,21 @@ class QuietLogger(Logger):  # type: ignore[misc, unused-ignore]
 
 
 logger_class = QuietLogger
+
+# Each worker counts for itself; /metrics of any of them adds up all, from files in this folder, which Prometheus'
+# client must find in the environment before the application is loaded. A folder that is given is somebody else's.
+_own_metrics = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+if _own_metrics:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="medisecure-metrics-", dir=worker_tmp_dir)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget the gauges of a worker that has ended; its counters stay in the sums."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    if _own_metrics:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from medisecure.audit.interface import record_access
+from medisecure.kernel.cache import SEARCH_SCOPE, forget_on_commit
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.transactions import transactional
 from patients import rules
@@ -45,4 +46,5 @@ def _write(people: tuple[tuple[Identity, str], ...]) -> None:
         right=SYSTEM,
     )
     Patient.objects.bulk_create(rows, batch_size=BATCH)
+    forget_on_commit(DEFAULT, SEARCH_SCOPE)
     MedicalRecord.objects.bulk_create([MedicalRecord(patient=row) for row in rows], batch_size=BATCH)

@@ -16,7 +16,7 @@ from django.db.models import F, Model
 
 from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
-from medisecure.kernel.cache import forget_on_commit, practitioner_scope
+from medisecure.kernel.cache import SEARCH_SCOPE, forget_on_commit, practitioner_scope
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.ids import new_id
 from medisecure.kernel.transactions import in_atomic
@@ -286,6 +286,8 @@ class RecordImport:
                 right=SYSTEM,
             )
             forget_patient(patient_id)
+        if self._new_patients:
+            forget_on_commit(DEFAULT, SEARCH_SCOPE)
         total: Counter[str] = Counter()
         for tally in self.tallies.values():
             total.update(created=tally.created, changed=tally.changed, unchanged=tally.unchanged)

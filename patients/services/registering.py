@@ -11,7 +11,7 @@ from django.db.models import F
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
-from medisecure.kernel.cache import forget_on_commit, patient_scope, record_scope
+from medisecure.kernel.cache import SEARCH_SCOPE, forget_on_commit, patient_scope, record_scope
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.errors import Refused, Stale
 from medisecure.kernel.transactions import transactional
@@ -41,8 +41,8 @@ def search_text_of(patient: Patient) -> str:
 
 
 def forget_patient(patient_id: UUID) -> None:
-    """Drop the card and the record, which shows the card, when the transaction commits."""
-    forget_on_commit(DEFAULT, patient_scope(patient_id), record_scope(patient_id))
+    """Drop the card, the record, which shows the card, and what searches found, when the transaction commits."""
+    forget_on_commit(DEFAULT, patient_scope(patient_id), record_scope(patient_id), SEARCH_SCOPE)
 
 
 @transactional(DEFAULT)
@@ -61,6 +61,7 @@ def register_patient(
     patient.search_text = search_text_of(patient)
     patient.save(force_insert=True)
     MedicalRecord.objects.create(patient=patient)
+    forget_on_commit(DEFAULT, SEARCH_SCOPE)
     record_access(
         actor=actor,
         patient_id=patient.id,

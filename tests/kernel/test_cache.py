@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -59,9 +60,39 @@ def test_a_change_drops_at_its_commit_and_not_at_its_rollback() -> None:
         raise Planned
     assert remember("x", 60, lambda: 2) == (1, True)
     with atomic(DEFAULT):
-        forget_on_commit(DEFAULT, "x")
         assert remember("x", 60, lambda: 2) == (1, True)
+        forget_on_commit(DEFAULT, "x")
     assert remember("x", 60, lambda: 2) == (2, False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_not_committed_is_not_kept() -> None:
+    class Planned(Exception):
+        pass
+
+    remember("x", 60, lambda: "before")
+    with pytest.raises(Planned), atomic(DEFAULT):
+        forget_on_commit(DEFAULT, "x", "y")
+        # The writer reads its own change; nobody else does, and it is undone.
+        assert remember("x", 60, lambda: "never committed") == ("never committed", False)
+        assert remember("y", 60, lambda: "never committed") == ("never committed", False)
+        raise Planned
+    assert remember("x", 60, lambda: "other") == ("before", True)
+    assert remember("y", 60, lambda: "right") == ("right", False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_dies_before_it_drops_leaves_the_old_value_for_its_lifetime_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remember("x", 1, lambda: "old")
+    with atomic(DEFAULT):
+        forget_on_commit(DEFAULT, "x")
+        # What a kill between the commit and the dropping leaves undone.
+        monkeypatch.setattr("medisecure.kernel.cache.forget", lambda *scopes: None)
+    assert remember("x", 1, lambda: "new") == ("old", True)
+    time.sleep(1.1)
+    assert remember("x", 1, lambda: "new") == ("new", False)
 
 
 def test_a_cache_that_is_away_costs_speed_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ most: the bound is the seconds named here.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import time
@@ -88,8 +89,10 @@ class _Away(Exception):
 
 
 _flights: Final = Flights()
-#: Bumped by `forget` in this process, so that without a cache nobody joins a computation from before their own change.
-_changes: dict[str, int] = {}
+#: Goes up with each `forget` of this process, so that without a cache nobody joins a computation from before their own
+#: change. One number for all scopes: it stays small however long the process lives.
+_changes = itertools.count()
+_change = next(_changes)
 
 
 def remember(scope: str, seconds: int, compute: Callable[[], T], *, name: str = "") -> tuple[T, bool]:
@@ -107,7 +110,7 @@ def remember(scope: str, seconds: int, compute: Callable[[], T], *, name: str = 
     except _Away as away:
         log.warning("cache read failed: %s", away)
         _count(scope, "error")
-        return _flights.run(f"{scope}:{name}:{_changes.get(scope, 0)}", compute), False
+        return _flights.run(f"{scope}:{name}:{_change}", compute), False
     if kept is None:
         return _first(scope, key, seconds, compute)
     if time.time() >= kept.renew_at:
@@ -162,10 +165,22 @@ def _get(key: str) -> _Kept | None:
 
 
 def _generation(scope: str) -> str:
+    """The scope's mark, made by one reader. The embedded cache's own "add" lets several win, and then each would
+    compute under a mark of its own: the lock decides."""
+    key = f"generation:{scope}"
+    deadline = time.monotonic() + WAIT_SECONDS
     try:
-        return str(cache.get_or_set(f"generation:{scope}", lambda: uuid4().hex, _GENERATION_SECONDS))
+        while (mark := cache.get(key)) is None and time.monotonic() < deadline:
+            with try_lock(key) as mine:
+                if mine:
+                    mark = cache.get_or_set(key, lambda: uuid4().hex, _GENERATION_SECONDS)
+                    break
+            time.sleep(random.uniform(*_POLL_SECONDS))  # noqa: S311 - spreads the next looks, no secret
     except Exception as error:
         raise _Away(type(error).__name__) from error
+    if mark is None:
+        raise _Away("no mark")
+    return str(mark)
 
 
 def _count(scope: str, result: str) -> None:
@@ -175,8 +190,9 @@ def _count(scope: str, result: str) -> None:
 
 def forget(*scopes: str) -> None:
     """Drop everything kept for these scopes, now."""
+    global _change
+    _change = next(_changes)
     for scope in scopes:
-        _changes[scope] = _changes.get(scope, 0) + 1
         try:
             cache.set(f"generation:{scope}", uuid4().hex, _GENERATION_SECONDS)
         except Exception as error:  # noqa: BLE001

@@ -91,8 +91,9 @@ def access_appointment(*, actor: User, appointment_id: UUID) -> Appointment:
     return appointment
 
 
-def access_agenda(*, actor: User, day: date) -> None:
-    """The door to a day's agenda: one entry for the page, which names many patients. Refused for who sees no agenda."""
+def access_agenda(*, actor: User, day: date, last: date | None = None) -> None:
+    """The door to the agenda of a day, or of `day` to `last`: one entry for the page, which names many patients and the
+    days it shows. Refused for who sees no agenda."""
     if not actor.has_perm(VIEW):
         raise Refused
     record_access(
@@ -100,7 +101,8 @@ def access_agenda(*, actor: User, day: date) -> None:
         patient_id=None,
         action="view",
         resource="agenda",
-        resource_id=day.isoformat(),
+        # ISO 8601's interval.
+        resource_id=f"{day}/{last}" if last else day.isoformat(),
         purpose="appointments",
         right="role" if sees_all(actor) else "practitioner",
     )

@@ -7,3 +7,11 @@ from django.utils.translation import gettext_lazy as _
 class AppointmentsConfig(AppConfig):
     name = "appointments"
     verbose_name = _("Appointments")
+
+    def ready(self) -> None:
+        from appointments.panel import attendance
+        from appointments.triggers import GUARD
+        from patients.interface import register_patient_panel
+
+        GUARD.connect(self)
+        register_patient_panel("attendance", attendance)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from appointments import access, ics, rules, selectors, services
 from appointments.models import Appointment, AppointmentType, Calendar
+from appointments.no_shows import must_confirm, no_shows
 from appointments.places import MOST_DAYS, Slot
 from appointments.services.setup import add_leave, create_calendar, create_type, seed_appointment
 from medisecure.accounts.models import User
@@ -39,8 +40,10 @@ __all__ = [
     "free_slots",
     "has_calendar",
     "move",
+    "must_confirm",
     "my_appointments",
     "no_show",
+    "no_shows",
     "offered",
     "seed_appointment",
     "start",
@@ -70,6 +73,10 @@ class AppointmentCard:
     overbooked: bool
     #: Whether the patient may still cancel or move it, as far as its state and the place's notice go.
     changeable: bool
+    #: The patient must still say that they will come.
+    awaits_confirmation: bool = False
+    #: The number that the waiting room calls while they wait there; 0 for none.
+    ticket: int = 0
 
     @property
     def local_start(self) -> datetime:
@@ -121,6 +128,8 @@ def _card(row: Appointment, notice: timedelta, now: datetime) -> AppointmentCard
         version=row.version,
         overbooked=row.overbooked,
         changeable=rules.may_move(rules.Status(row.status), row.start, now, notice),
+        awaits_confirmation=row.awaits_confirmation,
+        ticket=row.ticket if row.status == rules.Status.ARRIVED else 0,
     )
 
 

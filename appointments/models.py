@@ -5,17 +5,31 @@ Portable fields only (decision 4). Patients and practitioners live in another da
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from appointments import rules
+from appointments.append_only import AppendOnlyDocument
+from appointments.screen_models import WaitingScreen
 from medisecure.kernel import clock
 from medisecure.kernel.models import DocumentModel
 from medisecure.kernel.outbox import InboxFields, OutboxFields
+
+#: Django finds an app's models in this module.
+__all__ = [
+    "CODE",
+    "Appointment",
+    "AppointmentHistory",
+    "AppointmentType",
+    "Calendar",
+    "InboxEntry",
+    "Leave",
+    "OccupancyCell",
+    "OutboxEvent",
+    "WaitingScreen",
+]
 
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*\Z", _("Lower-case letters, digits and hyphens only."))
 
@@ -176,6 +190,17 @@ class Appointment(DocumentModel):
     overbook_reason = models.CharField(_("why it is overbooked"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("booked on"), default=clock.now, editable=False)
     changed_at = models.DateTimeField(default=clock.now, editable=False)
+    #: The patient missed so many visits that this one counts only once they say they will come.
+    needs_confirmation = models.BooleanField(_("needs confirmation"), default=False)
+    #: The status to which the last step can be taken back; empty after anything that cannot.
+    undo_status = models.CharField(max_length=20, blank=True, default="")
+    arrived_at = models.DateTimeField(_("arrived at"), null=True)
+    #: The number that the waiting room calls: one series a place and day. 0: none.
+    ticket = models.PositiveSmallIntegerField(_("ticket"), default=0)
+    ticket_day = models.DateField(null=True)
+    called_at = models.DateTimeField(_("called at"), null=True)
+    #: Where the patient was called to.
+    door = models.CharField(_("door"), max_length=40, blank=True, default="")
 
     class Meta(DocumentModel.Meta):
         db_table = "appointments"
@@ -187,6 +212,14 @@ class Appointment(DocumentModel):
             models.Index(fields=["practitioner_id", "busy_start"], name="appointments_busy"),
             models.Index(fields=["patient_id", "start"], name="appointments_patient"),
         ]
+        constraints = [
+            # Greater than, because MongoDB's partial indexes know no "not".
+            models.UniqueConstraint(
+                fields=["place", "ticket_day", "ticket"],
+                condition=models.Q(ticket__gt=0),
+                name="appointments_ticket_once",
+            )
+        ]
         permissions = [
             ("book_for_others", _("Can book for other people")),
             ("manage_course", _("Can register arrival, start, end and absence")),
@@ -195,6 +228,14 @@ class Appointment(DocumentModel):
 
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        return self.needs_confirmation and self.status == rules.Status.BOOKED
+
+    @property
+    def undoable(self) -> bool:
+        return rules.may_undo(self.undo_status, self.changed_at, clock.now())
 
 
 class OccupancyCell(DocumentModel):
@@ -218,11 +259,7 @@ class OccupancyCell(DocumentModel):
         return self.key
 
 
-class AppendOnly(RuntimeError):
-    """History is added to and never changed."""
-
-
-class AppointmentHistory(DocumentModel):
+class AppointmentHistory(AppendOnlyDocument):
     """What happened to an appointment: who, when, why. Append-only."""
 
     appointment_id = models.UUIDField()
@@ -235,7 +272,7 @@ class AppointmentHistory(DocumentModel):
     at = models.DateTimeField(_("when"), default=clock.now)
     reason = models.CharField(_("why"), max_length=200, blank=True)
 
-    class Meta(DocumentModel.Meta):
+    class Meta(AppendOnlyDocument.Meta):
         db_table = "appointment_history"
         verbose_name = _("step")
         verbose_name_plural = _("history of appointments")
@@ -244,11 +281,3 @@ class AppointmentHistory(DocumentModel):
 
     def __str__(self) -> str:
         return f"{self.action} {self.at:%Y-%m-%d %H:%M} UTC"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise AppendOnly
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnly

@@ -8,6 +8,7 @@ the clocks go forward a range loses the hour that does not exist, and when they 
 from __future__ import annotations
 
 from bisect import bisect_right
+from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -48,6 +49,11 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.CANCELLED: frozenset(),
 }
 
+#: How long a wrong click in the course of a visit may be taken back by one more.
+UNDO_WITHIN: Final = timedelta(minutes=15)
+
+#: The patient is not, or no longer, at the place.
+NOT_HERE: Final = frozenset({Status.BOOKED, Status.CONFIRMED, Status.NO_SHOW, Status.CANCELLED})
 #: The visit is still to come: it may be moved.
 UPCOMING: Final = frozenset({Status.BOOKED, Status.CONFIRMED})
 #: The visit takes up its time. A no-show's time has gone by, and belongs to nobody else either.
@@ -65,6 +71,22 @@ def may_cancel(status: Status, start: datetime, now: datetime, notice: timedelta
 
 def may_move(status: Status, start: datetime, now: datetime, notice: timedelta) -> bool:
     return status in UPCOMING and (not notice or now + notice <= start)
+
+
+def may_undo(back_to: str, changed_at: datetime, now: datetime) -> bool:
+    """True while the last step may be taken back; `back_to` is the status before it, empty when it cannot be."""
+    return bool(back_to) and now - changed_at <= UNDO_WITHIN
+
+
+def asks_confirmation(no_shows: int, limit: int) -> bool:
+    """Whether a new booking must be confirmed, after so many visits that the patient did not come to. 0: never."""
+    return 0 < limit <= no_shows
+
+
+def months_before(instant: datetime, months: int) -> datetime:
+    """The same day and time so many months earlier; the month's last day where it has no such day."""
+    year, month = divmod(instant.year * 12 + instant.month - 1 - months, 12)
+    return instant.replace(year=year, month=month + 1, day=min(instant.day, monthrange(year, month + 1)[1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,14 +71,23 @@ def day_bounds(day: date, zone: str = "") -> tuple[datetime, datetime]:
         raise Invalid({"day": [_("There is no such day here.")]}) from None
 
 
-def agenda(*, actor: User, day: date, practitioner_id: UUID | None = None) -> PinnedQuerySet[Appointment]:
-    """The visits of a local day that the actor sees by their work, by start; those cancelled too.
-    `access.access_agenda` is the door before it."""
-    begin, end = day_bounds(day)
+def agenda(
+    *, actor: User, day: date, last: date | None = None, practitioner_id: UUID | None = None, place: str = ""
+) -> PinnedQuerySet[Appointment]:
+    """The visits of a local day, or of `day` to `last`, that the actor sees by their work, by start; those cancelled
+    too. `access.access_agenda` is the door before it."""
+    begin, end = day_bounds(day)[0], day_bounds(last or day)[1]
     rows = access.staff_visible(actor).filter(start__gte=begin, start__lt=end)
     if practitioner_id is not None:
         rows = rows.filter(practitioner_id=practitioner_id)
+    if place:
+        rows = rows.filter(place=place)
     return rows.order_by("start", "id")
+
+
+def place_names() -> list[str]:
+    """Every place that an open calendar names, in order."""
+    return sorted(set(Calendar.objects.filter(active=True).order_by().values_list("place", flat=True)))
 
 
 def appointments_of_actor(actor: User) -> PinnedQuerySet[Appointment]:

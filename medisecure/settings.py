@@ -266,6 +266,10 @@ STAFF_MFA_REQUIRED = (
     env.choice("STAFF_MFA", "optional" if EMBEDDED else "required", ("required", "optional")) == "required"
 )
 
+#: After so many visits missed in so many months a new booking must be confirmed by the patient; 0: never.
+NO_SHOW_LIMIT = env.integer("NO_SHOW_LIMIT", 3, low=0, high=50)
+NO_SHOW_MONTHS = env.integer("NO_SHOW_MONTHS", 12, low=1, high=60)
+
 #: Who issues the invoices (CGI, annexe II, art. 242 nonies A); None: the invented hospital of billing/legal.py.
 BILLING_SELLER = env.mapping(
     "BILLING_SELLER",

@@ -38,6 +38,7 @@ from patients.incoming import (
     IncomingSpecialty,
     too_long,
 )
+from patients.panels import Panel, register_patient_panel
 from patients.record import medical_record
 from patients.relations import record_care_relation
 from patients.rules import record_number, written_unit
@@ -72,6 +73,7 @@ __all__ = [
     "IncomingProcedure",
     "IncomingRow",
     "IncomingSpecialty",
+    "Panel",
     "PatientCard",
     "PractitionerCard",
     "RecordImport",
@@ -99,6 +101,7 @@ __all__ = [
     "record_number",
     "register_crowd",
     "register_patient",
+    "register_patient_panel",
     "register_practitioner",
     "register_record_section",
     "search_patients",

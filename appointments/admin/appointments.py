@@ -17,14 +17,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from appointments import access, selectors
-from appointments.admin import agenda
+from appointments.admin import agenda, agenda_rows
 from appointments.models import Appointment
+from appointments.no_shows import no_shows, said
 from medisecure.accounts.interface import user_card
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
 from patients import interface as patients
+
+TO_CONFIRM = _("to be confirmed")
+TICKET = _("number %(number)d")
 
 _STEPS = {
     "book": _("Booked"),
@@ -36,6 +40,8 @@ _STEPS = {
     "start": _("Begun"),
     "complete": _("Completed"),
     "no-show": _("Did not come"),
+    "call": _("Called in"),
+    "undo": _("Step taken back"),
 }
 
 
@@ -73,17 +79,32 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
     # On a large collection a second count of everything costs more than it tells.
     show_full_result_count = False
     fieldsets = (
-        (None, {"fields": ("patient", "practitioner", "kind", "local_start", "local_end", "place", "zone", "status")}),
+        (
+            None,
+            {
+                "fields": (
+                    "patient",
+                    "practitioner",
+                    "kind",
+                    "local_start",
+                    "local_end",
+                    "place",
+                    "zone",
+                    "state",
+                    "missed",
+                )
+            },
+        ),
         (_("For staff"), {"fields": ("staff_note", "overbooked", "overbook_reason", "cancel_reason", "created_at")}),
         (_("History"), {"fields": ("history",)}),
     )
-    readonly_fields = ("patient", "practitioner", "kind", "local_start", "local_end", "history")
+    readonly_fields = ("patient", "practitioner", "kind", "local_start", "local_end", "state", "missed", "history")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
             path("agenda/", view(agenda.agenda), name="appointments_appointment_agenda"),
-            path("<uuid:appointment_id>/step/", view(agenda.step), name="appointments_appointment_step"),
+            path("<uuid:appointment_id>/step/", view(agenda_rows.step), name="appointments_appointment_step"),
             *super().get_urls(),
         ]
 
@@ -139,6 +160,20 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
     def kind(self, row: Appointment) -> str:
         label: str | None = getattr(row, "type_label", None)
         return label or selectors.type_labels().get(row.type_code, row.type_code)
+
+    @admin.display(description=_("state"))
+    def state(self, row: Appointment) -> str:
+        parts = [str(row.get_status_display())]
+        if row.awaits_confirmation:
+            parts.append(str(TO_CONFIRM))
+        if row.ticket:
+            parts.append(str(TICKET % {"number": row.ticket}))
+        return ", ".join(parts)
+
+    @admin.display(description=_("missed visits"))
+    def missed(self, row: Appointment) -> str:
+        found = no_shows([row.patient_id]).get(row.patient_id, 0)
+        return said(found) if found else "—"
 
     @admin.display(description=_("steps"))
     def history(self, row: Appointment) -> SafeString:

@@ -107,6 +107,8 @@ class AppointmentOut(serializers.Serializer[Appointment]):
     status = serializers.ChoiceField(choices=Appointment.Status.choices)
     sequence = serializers.IntegerField(help_text="Grows when the time changes.")
     version = serializers.IntegerField(help_text="Grows with every change.")
+    awaits_confirmation = serializers.BooleanField(help_text="The patient must still confirm it.")
+    ticket = serializers.IntegerField(help_text="The number that the waiting room calls; 0 before the arrival.")
     staff = serializers.SerializerMethodField(help_text="What only staff see; null for everyone else.")
 
     def get_local_start(self, row: Appointment) -> datetime:

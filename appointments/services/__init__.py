@@ -7,13 +7,14 @@ the transaction on this one runs. See `access.write_down`.
 from __future__ import annotations
 
 from appointments.services.booking import book, cancel, move
-from appointments.services.course import arrive, complete, confirm, no_show, start
+from appointments.services.course import arrive, call_in, complete, confirm, no_show, start, undo
 from appointments.services.setup import add_leave, create_calendar, create_type, seed_appointment
 
 __all__ = [
     "add_leave",
     "arrive",
     "book",
+    "call_in",
     "cancel",
     "complete",
     "confirm",
@@ -23,4 +24,5 @@ __all__ = [
     "no_show",
     "seed_appointment",
     "start",
+    "undo",
 ]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from appointments import access, rules
 from appointments.models import Appointment, Calendar
+from appointments.no_shows import must_confirm
 from appointments.places import Place, check_start, find_place
 from appointments.services import cells
 from appointments.services.changes import change, read, remember, tell
@@ -63,6 +64,7 @@ def book(
         booked_by=actor.id,
         staff_note=note,
         overbook_reason=overbook_reason,
+        needs_confirmation=must_confirm(patient),
         **_where(place),
     )
     access.write_down(actor, appointment, "create", right)

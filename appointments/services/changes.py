@@ -26,10 +26,10 @@ def read(appointment_id: UUID, version: int | None) -> Appointment:
 def change(appointment: Appointment, *, actor: User | None, action: str, reason: str = "", **values: Any) -> None:
     """Set `values` if nobody changed the appointment since it was read, and add the step to its history.
 
-    Raises Stale when somebody did.
+    A change that names no `undo_status` cannot be taken back. Raises Stale when somebody was faster.
     """
     before = appointment.status
-    values |= {"version": appointment.version + 1, "changed_at": clock.now()}
+    values = {"undo_status": ""} | values | {"version": appointment.version + 1, "changed_at": clock.now()}
     if not Appointment.objects.filter(id=appointment.id, version=appointment.version).update(**values):
         raise Stale
     for name, value in values.items():

@@ -15,7 +15,7 @@ from appointments import access, rules
 from appointments.calendars import calendar_errors, opening_of, type_errors, visit_of
 from appointments.models import Appointment, AppointmentType, Calendar, Leave
 from appointments.places import calendars_for
-from appointments.services import cells
+from appointments.services import cells, tickets
 from appointments.services.changes import remember
 from medisecure.kernel.databases import APPOINTMENTS
 from medisecure.kernel.errors import Invalid
@@ -153,6 +153,9 @@ def seed_appointment(
     def insert() -> None:
         if final in rules.OCCUPYING:
             cells.claim(appointment)
+        if final is rules.Status.ARRIVED:
+            for name, value in tickets.draw(appointment).items():
+                setattr(appointment, name, value)
         appointment._state.adding = True
         appointment.save(force_insert=True)
         remember(appointment, actor=None, action="import", before="")

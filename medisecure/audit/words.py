@@ -30,6 +30,8 @@ ACTIONS: Final[Words] = {
     "cancel": pgettext_lazy("access log", "Cancelled"),
     "confirm": pgettext_lazy("access log", "Confirmed"),
     "arrive": pgettext_lazy("access log", "Noted the arrival"),
+    "call": pgettext_lazy("access log", "Called in"),
+    "undo": pgettext_lazy("access log", "Took back the last step"),
     "start": pgettext_lazy("access log", "Started"),
     "complete": pgettext_lazy("access log", "Completed"),
     "no-show": pgettext_lazy("access log", "Noted the absence"),

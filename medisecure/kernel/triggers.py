@@ -53,8 +53,13 @@ class Guard:
         GUARDS[self.prefix] = self
 
     def install(self) -> None:
-        """Create the triggers that are missing and drop those of an earlier release. Idempotent."""
+        """Create the triggers that are missing and drop those of an earlier release. Idempotent.
+
+        Nothing on an engine that has no triggers (MongoDB).
+        """
         connection = connections[self.alias]
+        if connection.vendor not in _LISTS:
+            return
         wanted, present = self.statements(connection.vendor), self._present(connection)
         with connection.cursor() as cursor:
             for name in present.keys() - wanted.keys():
@@ -69,12 +74,16 @@ class Guard:
         """Drop them all: for a migration, and for tests that empty the tables."""
         connection = connections[self.alias]
         present = self._present(connection)
+        if not present:
+            return
         with connection.cursor() as cursor:
             for name, table in present.items():
                 cursor.execute(_drop(connection.vendor, name, table))
 
     def _present(self, connection: BaseDatabaseWrapper) -> dict[str, str]:
         """Trigger name → its table."""
+        if connection.vendor not in _LISTS:
+            return {}
         with connection.cursor() as cursor:
             cursor.execute(_LISTS[connection.vendor])
             return {str(row[0]): str(row[1]) for row in cursor.fetchall() if str(row[0]).startswith(self.prefix)}

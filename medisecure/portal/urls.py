@@ -11,6 +11,7 @@ urlpatterns = [
     path("book/done/<uuid:appointment_id>/", booking.booked, name="booked"),
     path("appointments/", appointments.listing, name="appointments"),
     path("appointments/<uuid:appointment_id>/", appointments.detail, name="appointment"),
+    path("appointments/<uuid:appointment_id>/confirm/", appointments.confirm, name="appointment-confirm"),
     path("appointments/<uuid:appointment_id>/cancel/", appointments.cancel, name="appointment-cancel"),
     path("appointments/<uuid:appointment_id>/calendar.ics", appointments.calendar_file, name="appointment-ics"),
     path("record/", record.record, name="record"),

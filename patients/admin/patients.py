@@ -24,6 +24,7 @@ from patients.admin.record import RecordPages
 from patients.admin.workspace import Workspace, birth_day, open_workspace
 from patients.cards import patient_card
 from patients.models import Patient
+from patients.panels import panels
 
 
 @admin.register(Patient)
@@ -80,7 +81,12 @@ class PatientAdmin(RecordPages, admin.ModelAdmin[Patient]):
         workspace = open_workspace(actor=actor, patient_id=patient_id, tab="identity")
         may_give_access = patient_card(patient_id).user_id is None and actor.has_perm("patients.change_patient")
         extra = self._framed(workspace, "admin/change_form.html", gettext("Identity"), extra_context)
-        return super().change_view(request, object_id, form_url, {**extra, "may_give_access": may_give_access})
+        return super().change_view(
+            request,
+            object_id,
+            form_url,
+            {**extra, "may_give_access": may_give_access, "panels": panels(actor, patient_id)},
+        )
 
     def _framed(
         self, workspace: Workspace, base: str, page_title: str, extra_context: dict[str, Any] | None

@@ -79,9 +79,10 @@ def test_agenda_has_nothing_inline_that_the_policy_forbids(booked: Appointment, 
 
 def test_step_is_taken_from_the_agenda(booked: Appointment, rita: User) -> None:
     client = browser(rita)
-    form = {"step": "arrive", "version": "1", **day()}
+    page = f"{AGENDA}?day={day_ahead()}"
+    form = {"step": "arrive", "version": "1", "back": page}
     answer = client.post(f"{LIST}{booked.id}/step/", form)
-    assert answer["Location"] == f"{AGENDA}?day={day_ahead()}#visit-{booked.id}"
+    assert answer["Location"] == f"{page}#visit-{booked.id}"
     assert Appointment.objects.get(id=booked.id).status == "arrived"
     answer = client.post(f"{LIST}{booked.id}/step/", form, follow=True)
     assert "messagelist" in answer.content.decode()

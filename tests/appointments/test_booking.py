@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from appointments import services
-from appointments.models import AppendOnly as HistoryAppendOnly
+from appointments.append_only import AppendOnly as HistoryAppendOnly
 from appointments.models import Appointment, AppointmentHistory, OccupancyCell
 from appointments.rules import Status
 from appointments.services import cells, changes
@@ -329,6 +329,14 @@ def test_history_is_not_changed(booked: Appointment) -> None:
         step.save()
     with pytest.raises(HistoryAppendOnly):
         step.delete()
+    rows = AppointmentHistory.objects.filter(appointment_id=booked.id)
+    with pytest.raises(HistoryAppendOnly):
+        rows.update(reason="other")
+    with pytest.raises(HistoryAppendOnly):
+        rows.delete()
+    with pytest.raises(HistoryAppendOnly):
+        AppointmentHistory.objects.bulk_update([step], ["reason"])
+    assert AppointmentHistory.objects.get(appointment_id=booked.id).reason == ""
 
 
 def test_failure_after_the_cells_leaves_nothing(

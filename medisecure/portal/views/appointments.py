@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from appointments import interface as appointments
 from medisecure.kernel.errors import DomainError, NotFound
@@ -55,6 +55,25 @@ def detail(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Http
         "visit": _own(request, patient_id, appointment_id),
     }
     return render(request, "portal/appointment.html", context)
+
+
+@require_POST
+@for_patient
+def confirm(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> HttpResponse:
+    """The patient says they will come, to the visit as they were shown it."""
+    _own(request, patient_id, appointment_id)
+    version = request.POST.get("version", "")
+    try:
+        appointments.confirm(
+            actor=reader(request),
+            appointment_id=appointment_id,
+            version=int(version) if version.isdecimal() and len(version) < 10 else None,
+        )
+    except DomainError as error:
+        messages.error(request, " ".join(error.lines()))
+    else:
+        messages.success(request, _("Thank you. We expect you."))
+    return redirect("appointment", appointment_id=appointment_id)
 
 
 @require_safe

@@ -20,6 +20,9 @@ BOOK_FOR_OTHERS = "appointments.book_for_others"
 MANAGE_COURSE = "appointments.manage_course"
 OVERBOOK = "appointments.overbook"
 
+#: The patient's own hand: signed in, or by the link of a mail. The place's notice holds for them.
+OF_THE_PATIENT = frozenset({"self", "link"})
+
 #: Staff who see every agenda. A doctor who is none of these sees their own.
 _SEE_ALL = (Role.NURSE, Role.RECEPTIONIST, Role.ADMINISTRATOR)
 
@@ -77,7 +80,7 @@ def write_down(actor: User | None, appointment: Appointment, action: str, right:
         action=action,
         resource="appointment",
         resource_id=appointment.id,
-        purpose="self" if right == "self" else "appointments",
+        purpose="self" if right in OF_THE_PATIENT else "appointments",
         right=right,
     )
 

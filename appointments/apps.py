@@ -15,3 +15,8 @@ class AppointmentsConfig(AppConfig):
 
         GUARD.connect(self)
         register_patient_panel("attendance", attendance)
+
+        from appointments.messages import visit_claim_holds
+        from medisecure.notifications.interface import register_claim
+
+        register_claim("appointment", visit_claim_holds)

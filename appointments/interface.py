@@ -11,14 +11,17 @@ from appointments import access, ics, rules, selectors, services
 from appointments.models import Appointment, AppointmentType, Calendar
 from appointments.no_shows import must_confirm, no_shows
 from appointments.places import MOST_DAYS, Slot
+from appointments.services import by_link
 from appointments.services.setup import add_leave, create_calendar, create_type, seed_appointment
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
+from patients import interface as patients
 
 __all__ = [
     "MOST_DAYS",
     "AppointmentCard",
+    "LinkedVisit",
     "Slot",
     "Status",
     "TypeCard",
@@ -33,8 +36,10 @@ __all__ = [
     "book",
     "calendar_file",
     "cancel",
+    "cancel_by_link",
     "complete",
     "confirm",
+    "confirm_by_link",
     "create_calendar",
     "create_type",
     "free_slots",
@@ -47,6 +52,7 @@ __all__ = [
     "offered",
     "seed_appointment",
     "start",
+    "visit_of_link",
 ]
 
 Status = rules.Status
@@ -271,6 +277,44 @@ def cancel(*, actor: User, appointment_id: UUID, reason: str = "", version: int 
 
 def confirm(*, actor: User, appointment_id: UUID, version: int | None = None) -> AppointmentCard:
     return _cards([services.confirm(actor=actor, appointment_id=appointment_id, version=version)])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedVisit:
+    """What the page behind a link in a mail may show: when and where. `language` is the patient's."""
+
+    start: datetime
+    end: datetime
+    zone: str
+    place: str
+    status: str
+    cancellable: bool
+    language: str
+
+
+def _linked(row: Appointment) -> LinkedVisit:
+    return LinkedVisit(
+        start=row.start,
+        end=row.end,
+        zone=row.zone,
+        place=row.place,
+        status=row.status,
+        cancellable=by_link.may_still_cancel(row),
+        language=patients.patient_card(row.patient_id).language,
+    )
+
+
+def visit_of_link(token: str) -> LinkedVisit:
+    """See `services.by_link`: NotFound, or LinkOver (410)."""
+    return _linked(by_link.visit_of_link(token))
+
+
+def confirm_by_link(token: str) -> None:
+    by_link.confirm_by_link(token)
+
+
+def cancel_by_link(token: str) -> None:
+    by_link.cancel_by_link(token)
 
 
 def arrive(*, actor: User, appointment_id: UUID, version: int | None = None) -> AppointmentCard:

@@ -12,7 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments import rules
 from appointments.append_only import AppendOnlyDocument
+from appointments.message_models import CalendarFeed, Reminder
 from appointments.screen_models import WaitingScreen
+from appointments.waiting_models import WaitingEntry, WaitingOffer, WaitingStep
 from medisecure.kernel import clock
 from medisecure.kernel.models import DocumentModel
 from medisecure.kernel.outbox import InboxFields, OutboxFields
@@ -24,11 +26,16 @@ __all__ = [
     "AppointmentHistory",
     "AppointmentType",
     "Calendar",
+    "CalendarFeed",
     "InboxEntry",
     "Leave",
     "OccupancyCell",
     "OutboxEvent",
+    "Reminder",
+    "WaitingEntry",
+    "WaitingOffer",
     "WaitingScreen",
+    "WaitingStep",
 ]
 
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*\Z", _("Lower-case letters, digits and hyphens only."))

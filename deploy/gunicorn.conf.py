@@ -48,7 +48,7 @@ accesslog = "-"
 errorlog = "-"
 # No query, no referrer, no user agent: signed links and tokens must not reach a log.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms %({x-request-id}i)s'
-_SECRET_PATHS = re.compile(r"^(/files/|/accounts/password/reset/key/).+")
+_SECRET_PATHS = re.compile(r"^(/files/|/visit/|/offer/|/calendar/|/accounts/password/reset/key/).+")
 
 
 class QuietLogger(Logger):  # type: ignore[misc, unused-ignore]

@@ -128,6 +128,20 @@ class Env:
         value = self.raw(name)
         return list(default) if value is None else [word.strip() for word in value.split(",") if word.strip()]
 
+    def numbers(self, name: str, default: tuple[int, ...], *, low: int, high: int, most: int) -> list[int]:
+        """Comma-separated whole numbers, each once, the smallest first; `none` for none."""
+        value = self.raw(name)
+        if value is None:
+            return sorted(default)
+        try:
+            found = [] if value.strip().lower() == "none" else sorted({int(word) for word in value.split(",")})
+        except ValueError:
+            found = [low - 1]
+        if len(found) > most or any(not low <= number <= high for number in found):
+            self.refuse(name, f"must be up to {most} whole numbers from {low} to {high}, or none")
+            return sorted(default)
+        return found
+
     def url(self, name: str, schemes: tuple[str, ...], *, path: bool = False, host: bool = True) -> Url | None:
         """An address `scheme://[user:password@]host[:port][/name][?option=value]`, or None when it is not set.
 

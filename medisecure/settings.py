@@ -217,9 +217,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 10.0,
         "options": {"queue": "mail", "expires": 30},
     },
+    "remind": {"task": "appointments.remind", "schedule": 60.0, "options": {"expires": 60}},
     "heartbeat": {"task": "ops.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
     "seal-access-log": {"task": "audit.seal", "schedule": 30.0, "options": {"expires": 60}},
     "seal-late-entries": {"task": "audit.seal_late", "schedule": crontab(hour=2, minute=40)},
+    "forget-old-reminders": {"task": "appointments.forget_old", "schedule": crontab(hour=3, minute=20)},
     "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
 }
 #: Publish an event as soon as its transaction has committed; the sweep alone does it otherwise.
@@ -269,6 +271,9 @@ STAFF_MFA_REQUIRED = (
 #: After so many visits missed in so many months a new booking must be confirmed by the patient; 0: never.
 NO_SHOW_LIMIT = env.integer("NO_SHOW_LIMIT", 3, low=0, high=50)
 NO_SHOW_MONTHS = env.integer("NO_SHOW_MONTHS", 12, low=1, high=60)
+
+#: Hours before a visit at which its patient is reminded of it.
+REMINDER_HOURS = env.numbers("REMINDER_HOURS", (48, 2), low=1, high=240, most=5)
 
 #: Who issues the invoices (CGI, annexe II, art. 242 nonies A); None: the invented hospital of billing/legal.py.
 BILLING_SELLER = env.mapping(

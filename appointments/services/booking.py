@@ -213,12 +213,19 @@ def cancel(*, actor: User, appointment_id: UUID, reason: str = "", version: int 
     code = reason or (reasons.PATIENT if right == "self" else reasons.HOSPITAL).value
     if code not in reasons.values:
         raise Invalid({"reason": [_("Use one of: %(codes)s.") % {"codes": ", ".join(reasons.values)}]})
+    return give_back(seen, actor=actor, right=right, code=code, version=version)
+
+
+def give_back(
+    seen: Appointment, *, actor: User | None, right: str, code: str, version: int | None = None
+) -> Appointment:
+    """Cancel the visit that the caller has found, by a right that the caller has checked. Raises as `cancel` does."""
     _check_cancel(seen, right)
     access.write_down(actor, seen, "cancel", right)
 
     @transactional(APPOINTMENTS)
-    def give_back() -> Appointment:
-        current = read(appointment_id, version)
+    def release() -> Appointment:
+        current = read(seen.id, version)
         _check_cancel(current, right)
         cells.release(current)
         change(
@@ -233,7 +240,7 @@ def cancel(*, actor: User, appointment_id: UUID, reason: str = "", version: int 
         tell("appointment.cancelled", current)
         return current
 
-    return give_back()
+    return release()
 
 
 def _right_to_change(actor: User, appointment: Appointment) -> str:
@@ -244,7 +251,7 @@ def _right_to_change(actor: User, appointment: Appointment) -> str:
 
 
 def _notice(appointment: Appointment, right: str) -> timedelta:
-    if right != "self":
+    if right not in access.OF_THE_PATIENT:
         return timedelta()
     calendar = Calendar.objects.filter(id=appointment.calendar_id).first()
     return timedelta(hours=calendar.cancel_notice_hours if calendar else 24)
@@ -261,7 +268,9 @@ def _check_move(appointment: Appointment, right: str) -> None:
 def _check_cancel(appointment: Appointment, right: str) -> None:
     status = rules.Status(appointment.status)
     # Who stands at the desk tells the staff; the patient's own button is for visits to come.
-    if not rules.may_follow(status, rules.Status.CANCELLED) or (right == "self" and status not in rules.UPCOMING):
+    if not rules.may_follow(status, rules.Status.CANCELLED) or (
+        right in access.OF_THE_PATIENT and status not in rules.UPCOMING
+    ):
         raise Conflict(_("This appointment can no longer be cancelled."))
     if not rules.may_cancel(status, appointment.start, clock.now(), _notice(appointment, right)):
         raise TooLate

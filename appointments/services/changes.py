@@ -10,6 +10,7 @@ from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.databases import APPOINTMENTS
 from medisecure.kernel.errors import NotFound, Stale
+from medisecure.kernel.events import Value
 from medisecure.kernel.outbox import emit
 
 
@@ -49,8 +50,8 @@ def remember(appointment: Appointment, *, actor: User | None, action: str, befor
     )
 
 
-def tell(name: str, appointment: Appointment) -> None:
-    """Emit an event of this appointment as it is now."""
+def tell(name: str, appointment: Appointment, **more: Value) -> None:
+    """Emit an event of this appointment as it is now; `more` are keys that this event has besides."""
     emit(
         APPOINTMENTS,
         name,
@@ -62,5 +63,6 @@ def tell(name: str, appointment: Appointment) -> None:
             "end": appointment.end.isoformat(),
             "type_code": appointment.type_code,
             "sequence": appointment.sequence,
+            **more,
         },
     )

@@ -79,6 +79,8 @@ _BY_ROLE: Final = pgettext_lazy("access log", "by their role")
 RIGHTS: Final[Words] = {
     "self": pgettext_lazy("access log", "the person themselves"),
     "care-relation": pgettext_lazy("access log", "takes part in the care"),
+    "link": pgettext_lazy("access log", "the link in a mail to the person"),
+    "feed": pgettext_lazy("access log", "the secret address of a calendar"),
     "practitioner": pgettext_lazy("access log", "the practitioner of the appointment"),
     "role": _BY_ROLE,
     "role:superuser": _BY_ROLE,

@@ -104,6 +104,27 @@ class TooLate(Conflict):
     title = _("It is too late to change this here. Please call the reception.")
 
 
+class LinkOver(DomainError):
+    """A link that we signed, and that has expired or names something that has changed since."""
+
+    code = "link-over"
+    status = 410
+    title = _("This link no longer works.")
+
+
+class OfferOver(Conflict):
+    code = "offer-over"
+    title = _("This offer has ended: its time ran out, or it was answered already.")
+
+
+class TooMany(DomainError):
+    """More requests than one address may make."""
+
+    code = "too-many-requests"
+    status = 429
+    title = _("Too many requests. Please wait a few minutes and try again.")
+
+
 class InvoiceIssued(Conflict):
     code = "invoice-issued"
     title = _("An issued invoice cannot be changed. Correct it with a credit note.")

@@ -27,6 +27,8 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "appointment.moved": _APPOINTMENT,
     "appointment.cancelled": _APPOINTMENT,
     "appointment.completed": _APPOINTMENT,
+    "appointment.reminder_due": _APPOINTMENT | {"hours"},
+    "waiting.offered": frozenset({"offer_id", "entry_id", "patient_id"}),
     "document.added": frozenset({"document_id", "patient_id", "category"}),
     "invoice.issued": frozenset({"invoice_id", "patient_id"}),
     "invoice.paid": frozenset({"invoice_id", "patient_id"}),

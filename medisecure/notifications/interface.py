@@ -17,6 +17,7 @@ from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.transactions import atomic, on_commit
 from medisecure.notifications.kinds import SENTENCES
 from medisecure.notifications.models import Message, Notice
+from medisecure.notifications.services import register_claim
 
 __all__ = [
     "Attachment",
@@ -26,6 +27,7 @@ __all__ = [
     "notify_user",
     "queue_mail",
     "queue_plain_mail",
+    "register_claim",
     "unread_count",
 ]
 
@@ -57,11 +59,14 @@ def queue_mail(
     context: Mapping[str, Any],
     user_id: UUID | None = None,
     attachments: Sequence[Attachment] = (),
+    thread: str = "",
+    claim: str = "",
 ) -> bool:
     """Promise one mail, made from `templates/emails/<template>.subject.txt`, `.txt` and `.html` in that language.
 
     Returns False, and does nothing, when a mail with this `dedupe_key` was promised before or there is no address. The
-    mail leaves after the commit; a worker that dies on the way is followed by another.
+    mail leaves after the commit; a worker that dies on the way is followed by another. Mails of one `thread` leave in
+    order; one whose `claim` (see `register_claim`) no longer holds when it would leave is dropped.
     """
     if not to_email:
         return False
@@ -80,6 +85,8 @@ def queue_mail(
         html=html,
         user_id=user_id,
         attachments=attachments,
+        thread=thread,
+        claim=claim,
     )
 
 
@@ -94,6 +101,8 @@ def queue_plain_mail(
     html: str = "",
     user_id: UUID | None = None,
     attachments: Sequence[Attachment] = (),
+    thread: str = "",
+    claim: str = "",
 ) -> bool:
     """Promise one mail whose words are made already; `kind` says in the log of mails what it was. Else `queue_mail`."""
     if not to_email:
@@ -103,6 +112,8 @@ def queue_plain_mail(
             dedupe_key=dedupe_key,
             defaults={
                 "user_id": user_id,
+                "thread": thread,
+                "claim": claim,
                 "to_email": to_email,
                 "language": language,
                 "template": kind,

@@ -11,6 +11,8 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "appointment-booked": _("Your appointment is booked."),
     "appointment-moved": _("Your appointment was moved."),
     "appointment-cancelled": _("Your appointment was cancelled."),
+    "appointment-reminder": _("You have an appointment soon."),
+    "appointment-offered": _("An earlier time is free for you. Please answer before it goes to somebody else."),
     "document-added": _("A new document is in your record."),
     "invoice-issued": _("A new invoice is ready."),
     "payment-recorded": _("Your payment was recorded."),

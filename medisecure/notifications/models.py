@@ -17,10 +17,15 @@ class Message(Model):
         SENDING = "sending", _("Being sent")
         SENT = "sent", _("Sent")
         FAILED = "failed", _("Refused by the mail server")
+        DROPPED = "dropped", _("No longer true, not sent")
 
     #: The same fact never makes two mails: the event's id and the recipient, usually.
     dedupe_key = models.CharField(max_length=200, unique=True)
     user_id = models.UUIDField(_("account"), null=True, db_index=True)
+    #: Mails about one thing leave in the order in which they were promised: "appointment:<id>"; empty: no order.
+    thread = models.CharField(max_length=80, blank=True)
+    #: What must still be true when it leaves, asked of whoever registered for the word before the first colon.
+    claim = models.CharField(max_length=120, blank=True)
     to_email = models.EmailField(_("address"), max_length=254)
     language = models.CharField(_("language"), max_length=5)
     template = models.CharField(_("kind"), max_length=60)
@@ -41,7 +46,10 @@ class Message(Model):
         verbose_name = _("mail")
         verbose_name_plural = _("mails")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["status", "due_at"], name="messages_due")]
+        indexes = [
+            models.Index(fields=["status", "due_at"], name="messages_due"),
+            models.Index(fields=["thread", "status"], name="messages_thread"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.template} {self.id}"

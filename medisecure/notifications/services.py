@@ -2,12 +2,17 @@
 
 A worker killed between the mail server's answer and the mark leaves a mail that is sent again when its claim has
 expired. It carries the same Message-ID, by which mail programs know the second copy: SMTP itself offers no better.
+
+What a mail says is asked again when it is handed over (`register_claim`), and mails about one thing leave in order. So
+nobody reads "booked" after "cancelled": a promise that the cancellation overtook is dropped, and the cancellation waits
+for the one that is on its way.
 """
 
 from __future__ import annotations
 
 import logging
 import smtplib
+from collections.abc import Callable
 from datetime import timedelta
 from email.mime.base import MIMEBase
 from email.mime.text import MIMEText
@@ -28,9 +33,29 @@ log = logging.getLogger(__name__)
 CLAIM = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=1)
 BATCH = 200
+#: How long a mail waits before it asks again whether the one before it has left.
+IN_LINE = timedelta(seconds=2)
+
+_claims: dict[str, Callable[[str], bool]] = {}
 
 #: What remains of a mail's words once it has left, or never will.
 _BLANK: Final[dict[str, object]] = {"subject": "", "text": "", "html": "", "attachments": []}
+
+
+def register_claim(word: str, holds: Callable[[str], bool]) -> None:
+    """`holds` is asked just before a mail leaves whose claim is `word:…`: False, and it is dropped."""
+    _claims[word] = holds
+
+
+def _holds(message: Message) -> bool:
+    holds = _claims.get(message.claim.partition(":")[0])
+    return holds is None or holds(message.claim)
+
+
+def _waits_for_another(message: Message) -> bool:
+    unsent = (Message.Status.QUEUED, Message.Status.SENDING)
+    earlier = Message.objects.filter(thread=message.thread, status__in=unsent, id__lt=message.id)
+    return bool(message.thread) and earlier.exists()
 
 
 def due(limit: int = BATCH) -> list[UUID]:
@@ -56,6 +81,13 @@ def send(message_id: UUID) -> bool:
     if not claimable.update(status=Message.Status.SENDING, due_at=now + CLAIM, attempts=F("attempts") + 1):
         return False
     message = Message.objects.get(id=message_id)
+    if _waits_for_another(message):
+        # Waiting is no try: the pauses after a refusal grow with those.
+        _finish(message, status=Message.Status.QUEUED, due_at=clock.now() + IN_LINE, attempts=F("attempts") - 1)
+        return False
+    if not _holds(message):
+        _finish(message, status=Message.Status.DROPPED, **_BLANK)
+        return False
     try:
         _compose(message).send()
     except smtplib.SMTPRecipientsRefused as error:

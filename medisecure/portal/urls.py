@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from medisecure.portal.views import access, account, appointments, booking, home, invoices, record
+from medisecure.portal.views import access, account, appointments, booking, home, invoices, links, record
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("appointments/<uuid:appointment_id>/confirm/", appointments.confirm, name="appointment-confirm"),
     path("appointments/<uuid:appointment_id>/cancel/", appointments.cancel, name="appointment-cancel"),
     path("appointments/<uuid:appointment_id>/calendar.ics", appointments.calendar_file, name="appointment-ics"),
+    path("visit/<str:token>/", links.visit, name="mail-visit"),
     path("record/", record.record, name="record"),
     path("record/documents/<uuid:document_id>/", record.document, name="document"),
     path("access/", access.listing, name="access"),

@@ -48,6 +48,25 @@ def test_numbers_have_bounds(value: str) -> None:
     assert problems(env) == "PROXIES: must be a whole number from 0 to 5"
 
 
+def test_lists_of_numbers_are_in_order_and_each_once() -> None:
+    def hours(value: str) -> list[int]:
+        env = Env({"REMINDER_HOURS": value})
+        found = env.numbers("REMINDER_HOURS", (48, 2), low=1, high=240, most=5)
+        env.check()
+        return found
+
+    assert hours("48, 2,2") == [2, 48]
+    assert hours("none") == []
+    assert Env({}).numbers("REMINDER_HOURS", (48, 2), low=1, high=240, most=5) == [2, 48]
+
+
+@pytest.mark.parametrize("value", ["x", "0", "241", "1,,2", "1,2,3,4,5,6", "1.5", "-2"])
+def test_lists_of_numbers_have_bounds(value: str) -> None:
+    env = Env({"REMINDER_HOURS": value})
+    assert env.numbers("REMINDER_HOURS", (48, 2), low=1, high=240, most=5) == [2, 48]
+    assert problems(env) == "REMINDER_HOURS: must be up to 5 whole numbers from 1 to 240, or none"
+
+
 @pytest.mark.parametrize(
     "value",
     [

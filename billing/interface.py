@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,8 +10,11 @@ from uuid import UUID
 
 from billing import papers, selectors
 from billing.demo import ensure_price_list, seed_demo
-from billing.models import Invoice
-from billing.services import create_price
+from billing.models import Invoice, Price
+from billing.services import create_price, price_files
+from billing.services.price_files import apply as apply_prices
+from billing.services.price_files import decode as read_price_file
+from billing.services.price_files import plan as plan_prices
 from billing.verification import Finding as InvoiceFinding
 from billing.verification import Problem as InvoiceProblem
 from billing.verification import Verification as InvoiceVerification
@@ -28,12 +32,16 @@ __all__ = [
     "InvoiceProblem",
     "InvoiceVerification",
     "PaymentLine",
+    "apply_prices",
     "create_price",
     "ensure_price_list",
+    "export_prices",
     "invoice_card",
     "invoice_pdf_url",
     "invoices_for_patient",
     "issued_count",
+    "plan_prices",
+    "read_price_file",
     "seed_demo",
     "verify_invoices",
 ]
@@ -154,3 +162,8 @@ def invoice_pdf_url(*, actor: User, invoice_id: UUID) -> str:
     Raises `NotFound`, or `PdfNotReady` (409) while the worker has not made it, and for a draft, which has none.
     """
     return papers.pdf_url(actor=actor, invoice_id=invoice_id)
+
+
+def export_prices() -> Iterator[str]:
+    """The whole price list as CSV, line by line."""
+    return price_files.export(Price.objects.order_by("code", "valid_from").iterator())

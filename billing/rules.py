@@ -25,6 +25,8 @@ MAX_TOTAL_CENTS: Final = 10_000_000_00
 MAX_LINES: Final = 200
 #: Basis points: 2000 is 20 %.
 MAX_VAT_RATE: Final = 10_000
+#: The rates of French VAT (CGI art. 278 to 281 octies), in basis points.
+VAT_RATES: Final = (2000, 1000, 550, 210)
 PAYMENT_DAYS: Final = 30
 
 

@@ -18,13 +18,10 @@ from medisecure.kernel.ids import new_id
 from medisecure.kernel.money import to_cents, to_decimal
 from patients.interface import patient_by_record_number, patient_card, practitioners
 
-#: The rates of French VAT (CGI art. 278 to 281 octies), in basis points, and care, which is exempt.
+#: The rates of VAT, and care, which is exempt.
 VAT_CHOICES: Final = [
     ("care", _("Exempt: care")),
-    ("2000", "20 %"),
-    ("1000", "10 %"),
-    ("550", "5,5 %"),
-    ("210", "2,1 %"),
+    *((str(rate), f"{rate / 100:g} %".replace(".", ",")) for rate in rules.VAT_RATES),
 ]
 _FAULT_FIELDS: Final = {"unit_price_cents": "unit_price", "vat_rate": "vat", "exemption": "vat"}
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import services
 from billing.admin.forms import VAT_CHOICES, euros
+from billing.admin.price_files import PriceFilePages
 from billing.models import Price
 from medisecure.accounts.models import User
 from medisecure.kernel.errors import DomainError
@@ -26,7 +27,7 @@ class PriceForm(forms.ModelForm[Price]):
 
 
 @admin.register(Price)
-class PriceAdmin(admin.ModelAdmin[Price]):
+class PriceAdmin(PriceFilePages, admin.ModelAdmin[Price]):
     """The price list. A price that was in force stays: a new one from another day takes its place."""
 
     form = PriceForm

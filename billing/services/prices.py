@@ -17,6 +17,8 @@ from medisecure.kernel.databases import BILLING
 from medisecure.kernel.errors import Invalid, Refused
 from medisecure.kernel.transactions import transactional
 
+ADD = "billing.add_price"
+
 
 def create_price(
     *,
@@ -35,7 +37,7 @@ def create_price(
 
     `actor` None is the system itself (seeding). Raises `Refused`, or `Invalid` for a fault or an overlap.
     """
-    if actor is not None and not actor.has_perm("billing.add_price"):
+    if actor is not None and not actor.has_perm(ADD):
         raise Refused
     fields = {
         "code": code.strip(),
@@ -48,7 +50,7 @@ def create_price(
         "valid_from": valid_from,
         "valid_until": valid_until,
     }
-    _check(Price(**fields))
+    check_price(Price(**fields))
     record_access(
         actor=actor,
         patient_id=None,
@@ -61,7 +63,8 @@ def create_price(
     return _create(fields)
 
 
-def _check(price: Price) -> None:
+def check_price(price: Price) -> None:
+    """Raises `Invalid` by field for a price that cannot stand in the list, whatever else does."""
     errors: dict[str, list[str | Promise]] = {}
     for field, label in (("label_fr", price.label_fr), ("label_en", price.label_en)):
         line = rules.Line(price.code, label, Decimal(1), price.price_cents, price.vat_rate, price.exemption)

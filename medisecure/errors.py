@@ -33,7 +33,7 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
     if isinstance(error, DomainError):
         detail = str(error.detail) if error.detail else None
         errors = {field: [str(text) for text in texts] for field, texts in error.errors.items()}
-        response = problem(error.status, error.code, str(error.title), detail=detail, errors=errors)
+        response = problem(error.status, error.code, str(error.title), detail=detail, errors=errors, **error.members())
         if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
             response["Retry-After"] = "2"
         elif error.status == HTTPStatus.UNAUTHORIZED:

@@ -33,6 +33,10 @@ class DomainError(Exception):
         """One sentence for a person, in the active language."""
         return str(self.detail or self.title)
 
+    def members(self) -> Mapping[str, object]:
+        """Further members of the API's answer (RFC 9457 §3.2), for somebody who has passed the door."""
+        return {}
+
     def lines(self) -> list[str]:
         """The message and the text of each field error, for a page that has no field to show them at."""
         found = [self.message] if self.detail or not self.errors else []

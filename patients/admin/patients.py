@@ -20,6 +20,7 @@ from patients import selectors, services
 from patients.admin.bound import bound_patient
 from patients.admin.common import actor_of, patient_id_of
 from patients.admin.forms import CONTACT, IDENTITY, PatientForm
+from patients.admin.notes import NotePages
 from patients.admin.record import RecordPages
 from patients.admin.workspace import Workspace, birth_day, open_workspace
 from patients.cards import patient_card
@@ -28,7 +29,7 @@ from patients.panels import panels
 
 
 @admin.register(Patient)
-class PatientAdmin(RecordPages, admin.ModelAdmin[Patient]):
+class PatientAdmin(NotePages, RecordPages, admin.ModelAdmin[Patient]):
     form = PatientForm
     list_display = ("record_number", "family_name", "given_names", "birth_day", "sex", "used_name", "active")
     list_display_links = ("record_number", "family_name")

@@ -36,6 +36,7 @@ class Tab:
 TABS: Final = (
     Tab("identity", _("Identity"), "patients_patient_change"),
     Tab("record", _("Medical record"), "patients_patient_record", may_read_record),
+    Tab("notes", _("Notes"), "patients_patient_notes", may_read_record),
 )
 
 

@@ -14,6 +14,7 @@ from patients.models.clinical import (
     Observation,
     Procedure,
 )
+from patients.models.notes import ClinicalChange, ClinicalNote, NoteDraft, NoteVersion
 from patients.models.people import Patient, Practitioner, RecordNumberCounter
 from patients.models.record import CareRelation, MedicalRecord
 
@@ -21,6 +22,8 @@ __all__ = [
     "CLINICAL_MODELS",
     "Allergy",
     "CareRelation",
+    "ClinicalChange",
+    "ClinicalNote",
     "ClinicalRow",
     "Condition",
     "Coverage",
@@ -28,6 +31,8 @@ __all__ = [
     "Immunization",
     "MedicalRecord",
     "Medication",
+    "NoteDraft",
+    "NoteVersion",
     "Observation",
     "Patient",
     "Practitioner",

@@ -32,6 +32,8 @@ class ClinicalRow(Sourced):
     ended_at = models.DateTimeField(_("end"), null=True, blank=True)
     ended_precision = models.CharField(max_length=10, choices=Precision, default=Precision.INSTANT)
     note = models.TextField(_("note"), blank=True)
+    #: Goes up at each change, so that a stale form is refused.
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta(Sourced.Meta):
         abstract = True

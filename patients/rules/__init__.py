@@ -25,7 +25,7 @@ from patients.rules.numbers import (
     phone_key,
     record_number,
 )
-from patients.rules.people import OLDEST_BIRTH, age, age_parts, possible_birth
+from patients.rules.people import CLOCKS_DIFFER, OLDEST_BIRTH, age, age_parts, possible_birth
 from patients.rules.search import (
     LONGEST_SEARCH,
     MOST_FOUND,
@@ -45,6 +45,7 @@ __all__ = [
     "CARE_BEFORE",
     "CARE_RELATION",
     "CARE_ROLES",
+    "CLOCKS_DIFFER",
     "IDENTITY_ROLES",
     "LAST_RECORD_NUMBER",
     "LONGEST_PHONE",

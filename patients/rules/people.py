@@ -6,6 +6,8 @@ from datetime import date
 from typing import Final
 
 OLDEST_BIRTH: Final = date(1850, 1, 1)
+#: An instant at most so many seconds ahead is now, on a machine whose clock is a little fast.
+CLOCKS_DIFFER: Final = 120
 
 
 def possible_birth(birth: date, today: date) -> bool:

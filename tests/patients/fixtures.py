@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -82,3 +83,11 @@ def in_care(db: None) -> CareOf:
         )
 
     return make
+
+
+@pytest.fixture
+def care(asha_card: PatientCard, bose_card: PractitionerCard, chen_card: PractitionerCard, in_care: CareOf) -> UUID:
+    """Asha is in the care of Dr Bose and Nurse Chen."""
+    in_care(asha_card, bose_card)
+    in_care(asha_card, chen_card)
+    return asha_card.id

@@ -59,6 +59,9 @@ class _Reader(HTMLParser):
         elif tag == "select":
             self._select = None
         elif tag == "textarea":
+            if self._form is not None and self._text is not None:
+                # The first line end after the tag is no part of the text (HTML, 13.2.6.4.7).
+                self._form.values[self._text] = self._form.values[self._text].removeprefix("\n")
             self._text = None
 
     def handle_data(self, data: str) -> None:

@@ -19,7 +19,8 @@ from pytest_django import DjangoAssertNumQueries
 from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
 from medisecure.kernel.errors import WrongPatient
-from patients import rules
+from medisecure.kernel.ids import new_id
+from patients import rules, services
 from patients.interface import PatientCard, PractitionerCard
 from patients.models import Allergy, Patient
 from patients.rules.allergies import AllergyFact, Asked
@@ -35,7 +36,16 @@ PREFIX = "admin/patients/patient/"
 #: Django's own address for old links: it leads to the page of the patient.
 NOT_PAGES = {"admin/patients/patient/<path:object_id>/", "admin/patients/patient/<path:object_id>/delete/"}
 #: Parameter of an address besides the patient's id → what makes an example for Asha.
-EXAMPLES: dict[str, Callable[[UUID], str]] = {}
+EXAMPLES: dict[str, Callable[[UUID], str]] = {"note_id": lambda patient_id: str(example_note(patient_id))}
+
+
+def example_note(patient_id: UUID) -> UUID:
+    """A signed note of Dr Bose's that is being amended: its page has every form that a note can have."""
+    note_id = new_id()
+    author = User.objects.get(email="bose@example.org")
+    services.sign_note(actor=author, patient_id=patient_id, note_id=note_id, version=0, text="Signed.")
+    services.save_draft(actor=author, patient_id=patient_id, note_id=note_id, version=2, text="Amended.")
+    return note_id
 
 
 def routes() -> list[str]:
@@ -75,12 +85,13 @@ def test_each_page_shows_who_it_is_and_binds_its_forms_to_them(
     in_care(dan_card, bose_card)
     signed_in(client, request.getfixturevalue(who))
     path = address(route, asha_card.id)
-    response = client.get(path)
+    response = client.get(path, follow=True)
     if response.status_code in (403, 405):  # not for this role, or only to send something to
         return
     assert response.status_code == 200, path
     if not response["Content-Type"].startswith("text/html"):
         return
+    path = response.request["PATH_INFO"]
     html = main_of(response.content.decode())
     assert "ws-banner" in html, f"{path} does not extend workspace.html"
     assert asha_card.record_number in html

@@ -11,6 +11,7 @@ from appointments.models import Appointment
 from medisecure.accounts.interface import Role, has_role
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
+from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound, Refused
 from medisecure.kernel.models import PinnedQuerySet
 from patients import interface as patients
@@ -92,6 +93,21 @@ def access_appointment(*, actor: User, appointment_id: UUID) -> Appointment:
     if right != "self":
         write_down(actor, appointment, "view", right)
     return appointment
+
+
+def access_waiting_room(*, actor: User) -> None:
+    """The door to a waiting room, which names many patients: one entry for the page. Refused for who sees no agenda."""
+    if not actor.has_perm(VIEW):
+        raise Refused
+    record_access(
+        actor=actor,
+        patient_id=None,
+        action="view",
+        resource="waiting-room",
+        resource_id=clock.today().isoformat(),
+        purpose="appointments",
+        right="role" if sees_all(actor) else "practitioner",
+    )
 
 
 def access_agenda(*, actor: User, day: date, last: date | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
 from appointments import access, rules
@@ -20,7 +20,7 @@ def attendance(actor: User, patient_id: UUID) -> Panel | None:
         return None
     try:
         missed = no_shows([patient_id]).get(patient_id, 0)
-    except DatabaseError:
+    except (InterfaceError, OperationalError):
         return Panel(_("Attendance"), (_("The appointments cannot be read right now."),))
     if not missed:
         return Panel(

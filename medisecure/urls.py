@@ -15,6 +15,7 @@ urlpatterns = [
     path("accounts/email/", not_found),
     path("accounts/", include("allauth.urls")),
     path("api/", include("medisecure.api")),
+    path("screen/", include("appointments.urls")),
     path("admin/", admin.site.urls),
     path("files/<str:token>", signed_file, name="signed-file"),
     path("health/", health.live, name="health-live"),

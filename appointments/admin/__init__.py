@@ -2,5 +2,6 @@ from __future__ import annotations
 
 from appointments.admin.appointments import AppointmentAdmin
 from appointments.admin.calendars import AppointmentTypeAdmin, CalendarAdmin, LeaveAdmin
+from appointments.admin.screens import WaitingScreenAdmin
 
-__all__ = ["AppointmentAdmin", "AppointmentTypeAdmin", "CalendarAdmin", "LeaveAdmin"]
+__all__ = ["AppointmentAdmin", "AppointmentTypeAdmin", "CalendarAdmin", "LeaveAdmin", "WaitingScreenAdmin"]

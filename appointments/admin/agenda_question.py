@@ -21,7 +21,7 @@ from medisecure.kernel.errors import Refused
 from patients import interface as patients
 
 _EARLIEST, _LATEST = date(1990, 1, 1), date(2200, 1, 1)
-_LONGEST_PLACE = 120
+LONGEST_PLACE = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def asked(request: HttpRequest) -> Question:
     day = _parse(text)
     if text and day is None:
         messages.error(request, _("This is not a day of the calendar; today is shown."))
-    place = request.GET.get("place", "").strip()[:_LONGEST_PLACE]
+    place = request.GET.get("place", "").strip()[:LONGEST_PLACE]
     return Question(day or today, _uuid(request.GET.get("practitioner", "")), place)
 
 
@@ -76,6 +76,7 @@ def common(request: HttpRequest, actor: User, question: Question) -> dict[str, A
         "practitioners": patients.practitioners() if access.sees_all(actor) else [],
         "places": selectors.place_names() if access.sees_all(actor) else [],
         # Ordered, because the list without any question leads back here.
+        "waiting_url": reverse("admin:appointments_appointment_waiting"),
         "list_url": reverse("admin:appointments_appointment_changelist") + "?o=-1",
         "back": request.get_full_path(),
     }

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from appointments import access, selectors
-from appointments.admin import agenda, agenda_rows
+from appointments.admin import agenda, agenda_rows, waiting
 from appointments.models import Appointment
 from appointments.no_shows import no_shows, said
 from medisecure.accounts.interface import user_card
@@ -104,6 +104,7 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
         view = self.admin_site.admin_view
         return [
             path("agenda/", view(agenda.agenda), name="appointments_appointment_agenda"),
+            path("waiting/", view(waiting.waiting_room), name="appointments_appointment_waiting"),
             path("<uuid:appointment_id>/step/", view(agenda_rows.step), name="appointments_appointment_step"),
             *super().get_urls(),
         ]

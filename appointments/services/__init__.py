@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from appointments.services.booking import book, cancel, move
 from appointments.services.course import arrive, call_in, complete, confirm, no_show, start, undo
+from appointments.services.screens import open_screen, revoke_screen
 from appointments.services.setup import add_leave, create_calendar, create_type, seed_appointment
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "create_type",
     "move",
     "no_show",
+    "open_screen",
+    "revoke_screen",
     "seed_appointment",
     "start",
     "undo",

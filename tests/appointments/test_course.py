@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 import time_machine
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, connections
 from django.test import Client
 from pytest_django import Settings
 
@@ -281,7 +281,7 @@ def test_patients_page_stays_up_without_the_appointments(
     asha_card: PatientCard, rita: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*args: object) -> None:
-        raise DatabaseError
+        raise OperationalError
 
     monkeypatch.setattr("appointments.panel.no_shows", away)
     answer = browser(rita).get(f"/admin/patients/patient/{asha_card.id}/change/")

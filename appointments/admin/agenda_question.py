@@ -62,7 +62,7 @@ def asked(request: HttpRequest) -> Question:
     return Question(day or today, _uuid(request.GET.get("practitioner", "")), place)
 
 
-def common(request: HttpRequest, actor: User, question: Question) -> dict[str, Any]:
+def common(request: HttpRequest, actor: User, question: Question, view: str) -> dict[str, Any]:
     """What every page of the agenda shows around the visits."""
     return {
         **admin.site.each_context(request),
@@ -75,10 +75,19 @@ def common(request: HttpRequest, actor: User, question: Question) -> dict[str, A
         "practitioner_id": question.practitioner_id,
         "practitioners": patients.practitioners() if access.sees_all(actor) else [],
         "places": selectors.place_names() if access.sees_all(actor) else [],
-        # Ordered, because the list without any question leads back here.
         "waiting_url": reverse("admin:appointments_appointment_waiting"),
+        "tabs": [
+            (name, label, reverse(f"admin:appointments_appointment_{url}") + question.query(), name == view, key)
+            for name, label, url, key in (
+                ("day", _("Day"), "day", "d"),
+                ("week", _("Week"), "week", "w"),
+                ("list", _("List"), "agenda", "l"),
+            )
+        ],
+        # Ordered, because the list without any question leads back here.
         "list_url": reverse("admin:appointments_appointment_changelist") + "?o=-1",
-        "back": request.get_full_path(),
+        # Without what a refresh adds: a step must lead back to a whole page.
+        "back": request.path + question.query(),
     }
 
 

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from appointments import access, selectors
-from appointments.admin import agenda, agenda_rows, waiting
+from appointments.admin import agenda, agenda_grid, agenda_rows, waiting
 from appointments.models import Appointment
 from appointments.no_shows import no_shows, said
 from medisecure.accounts.interface import user_card
@@ -104,6 +104,8 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
         view = self.admin_site.admin_view
         return [
             path("agenda/", view(agenda.agenda), name="appointments_appointment_agenda"),
+            path("agenda/day/", view(agenda_grid.day_view), name="appointments_appointment_day"),
+            path("agenda/week/", view(agenda_grid.week_view), name="appointments_appointment_week"),
             path("waiting/", view(waiting.waiting_room), name="appointments_appointment_waiting"),
             path("<uuid:appointment_id>/step/", view(agenda_rows.step), name="appointments_appointment_step"),
             *super().get_urls(),
@@ -111,7 +113,7 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.method == "GET" and not request.GET and self.has_view_permission(request):
-            return redirect("admin:appointments_appointment_agenda")
+            return redirect("admin:appointments_appointment_day")
         return super().changelist_view(request, extra_context)
 
     def change_view(

@@ -44,7 +44,7 @@ def day() -> dict[str, str]:
 
 def test_agenda_is_what_the_list_opens_with(booked: Appointment, rita: User) -> None:
     answer = browser(rita).get(LIST)
-    assert (answer.status_code, answer["Location"]) == (302, AGENDA)
+    assert (answer.status_code, answer["Location"]) == (302, f"{AGENDA}day/")
 
 
 def test_agenda_shows_the_day_with_names_states_and_buttons(booked: Appointment, rita: User) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from appointments.models import Appointment
+from appointments.models import Appointment, WaitingEntry
 from medisecure.accounts.interface import Role, has_role
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
@@ -20,6 +20,7 @@ VIEW = "appointments.view_appointment"
 BOOK_FOR_OTHERS = "appointments.book_for_others"
 MANAGE_COURSE = "appointments.manage_course"
 OVERBOOK = "appointments.overbook"
+MANAGE_WAITING = "appointments.manage_waiting"
 
 #: The patient's own hand: signed in, or by the link of a mail. The place's notice holds for them.
 OF_THE_PATIENT = frozenset({"self", "link"})
@@ -53,6 +54,22 @@ def visible(actor: User) -> PinnedQuerySet[Appointment]:
             mine |= Q(practitioner_id=practitioner_id)
         mine |= Q(booked_by=actor.id)
     return Appointment.objects.filter(mine) if mine else Appointment.objects.none()
+
+
+def waiting_visible(actor: User) -> PinnedQuerySet[WaitingEntry]:
+    """The wishes on the waiting list that the actor may see: their own as a patient, and by their work those that they
+    see the appointments of."""
+    rows: PinnedQuerySet[WaitingEntry] = WaitingEntry.objects.all()
+    if sees_all(actor):
+        return rows
+    mine = Q()
+    if patient_id := patients.patient_for_user(actor.id):
+        mine |= Q(patient_id=patient_id)
+    if actor.has_perm(VIEW):
+        if practitioner_id := patients.practitioner_for_user(actor.id):
+            mine |= Q(practitioner_id=practitioner_id)
+        mine |= Q(asked_by=actor.id)
+    return rows.filter(mine) if mine else rows.none()
 
 
 def find(actor: User, appointment_id: UUID) -> Appointment:

@@ -9,14 +9,13 @@ class AppointmentsConfig(AppConfig):
     verbose_name = _("Appointments")
 
     def ready(self) -> None:
+        from appointments.messages import offer_claim_holds, visit_claim_holds
         from appointments.panel import attendance
         from appointments.triggers import GUARD
+        from medisecure.notifications.interface import register_claim
         from patients.interface import register_patient_panel
 
         GUARD.connect(self)
         register_patient_panel("attendance", attendance)
-
-        from appointments.messages import visit_claim_holds
-        from medisecure.notifications.interface import register_claim
-
         register_claim("appointment", visit_claim_holds)
+        register_claim("offer", offer_claim_holds)

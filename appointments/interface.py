@@ -8,23 +8,49 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from appointments import access, ics, rules, selectors, services
+from appointments.answers import (
+    LinkedVisit,
+    accept_offer,
+    accept_offer_by_link,
+    ask_for_earlier,
+    cancel_by_link,
+    confirm_by_link,
+    decline_offer,
+    decline_offer_by_link,
+    resume_wish,
+    visit_of_link,
+    withdraw_wish,
+)
 from appointments.models import Appointment, AppointmentType, Calendar
 from appointments.no_shows import must_confirm, no_shows
 from appointments.places import MOST_DAYS, Slot
-from appointments.services import by_link
 from appointments.services.setup import add_leave, create_calendar, create_type, seed_appointment
+from appointments.waiting_cards import (
+    LinkedOffer,
+    OfferCard,
+    WaitingCard,
+    may_ask,
+    my_wishes,
+    offer_of_link,
+    open_offers,
+    wish_of_visit,
+)
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
-from patients import interface as patients
 
 __all__ = [
     "MOST_DAYS",
     "AppointmentCard",
+    "LinkedOffer",
     "LinkedVisit",
+    "OfferCard",
     "Slot",
     "Status",
     "TypeCard",
+    "WaitingCard",
+    "accept_offer",
+    "accept_offer_by_link",
     "add_leave",
     "agenda",
     "appointment_card",
@@ -33,6 +59,7 @@ __all__ = [
     "appointment_types",
     "appointments_for_patient",
     "arrive",
+    "ask_for_earlier",
     "book",
     "calendar_file",
     "cancel",
@@ -42,17 +69,26 @@ __all__ = [
     "confirm_by_link",
     "create_calendar",
     "create_type",
+    "decline_offer",
+    "decline_offer_by_link",
     "free_slots",
     "has_calendar",
+    "may_ask",
     "move",
     "must_confirm",
     "my_appointments",
+    "my_wishes",
     "no_show",
     "no_shows",
+    "offer_of_link",
     "offered",
+    "open_offers",
+    "resume_wish",
     "seed_appointment",
     "start",
     "visit_of_link",
+    "wish_of_visit",
+    "withdraw_wish",
 ]
 
 Status = rules.Status
@@ -277,44 +313,6 @@ def cancel(*, actor: User, appointment_id: UUID, reason: str = "", version: int 
 
 def confirm(*, actor: User, appointment_id: UUID, version: int | None = None) -> AppointmentCard:
     return _cards([services.confirm(actor=actor, appointment_id=appointment_id, version=version)])[0]
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedVisit:
-    """What the page behind a link in a mail may show: when and where. `language` is the patient's."""
-
-    start: datetime
-    end: datetime
-    zone: str
-    place: str
-    status: str
-    cancellable: bool
-    language: str
-
-
-def _linked(row: Appointment) -> LinkedVisit:
-    return LinkedVisit(
-        start=row.start,
-        end=row.end,
-        zone=row.zone,
-        place=row.place,
-        status=row.status,
-        cancellable=by_link.may_still_cancel(row),
-        language=patients.patient_card(row.patient_id).language,
-    )
-
-
-def visit_of_link(token: str) -> LinkedVisit:
-    """See `services.by_link`: NotFound, or LinkOver (410)."""
-    return _linked(by_link.visit_of_link(token))
-
-
-def confirm_by_link(token: str) -> None:
-    by_link.confirm_by_link(token)
-
-
-def cancel_by_link(token: str) -> None:
-    by_link.cancel_by_link(token)
 
 
 def arrive(*, actor: User, appointment_id: UUID, version: int | None = None) -> AppointmentCard:

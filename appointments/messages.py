@@ -16,7 +16,7 @@ from django.utils import formats, translation
 from django.utils.translation import gettext as _
 
 from appointments import ics, links
-from appointments.models import Appointment
+from appointments.models import Appointment, WaitingOffer
 from appointments.rules import UPCOMING, Status
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
@@ -127,6 +127,38 @@ def visit_telling(appointment: Appointment, what: str, card: PatientCard, key: s
         claim=visit_claim(appointment, what),
         thread=f"appointment:{appointment.id}",
         attachments=attachments,
+    )
+
+
+def offer_is_open(offer: WaitingOffer | None) -> bool:
+    return offer is not None and offer.status == WaitingOffer.Status.OPEN and offer.expires > clock.now()
+
+
+def offer_claim_holds(claim: str) -> bool:
+    """Asked when the mail is handed over: can the offer still be accepted?"""
+    return offer_is_open(WaitingOffer.objects.filter(id=UUID(claim.partition(":")[2])).first())
+
+
+def offer_telling(offer: WaitingOffer, card: PatientCard, key: str) -> Telling:
+    with translation.override(card.language):
+        until = clock.local(offer.expires, offer.zone)
+        same_day = until.date() == clock.today(offer.zone)
+        context = {
+            "patient": card.full_name,
+            "practitioner": practitioner_name(offer.practitioner_id),
+            "when": when(offer.start, offer.zone),
+            "place": offer.place,
+            "until": f"{until:%H:%M}" if same_day else when(offer.expires, offer.zone),
+            "answer_url": links.address(links.Link(links.Purpose.OFFER, offer.id, 0, offer.expires)),
+        }
+    return Telling(
+        key=key,
+        kind="appointment_offered",
+        card=card,
+        url="/waiting/",
+        context=context,
+        claim=f"offer:{offer.id}",
+        thread=f"offer:{offer.id}",
     )
 
 

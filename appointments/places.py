@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from appointments import access, rules
 from appointments.calendars import opening_of, visit_of
-from appointments.models import Appointment, AppointmentType, Calendar, Leave
+from appointments.models import Appointment, AppointmentType, Calendar, Leave, WaitingOffer
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import Invalid, Text
@@ -97,7 +97,8 @@ def calendars_for(practitioner_ids: Collection[UUID], type_code: str) -> list[Ca
 
 
 def busy_spans(practitioner_ids: Collection[UUID], span: rules.Span) -> Mapping[UUID, list[rules.Span]]:
-    """What keeps each practitioner from receiving: visits with their buffers and leave. Two queries for any number."""
+    """What keeps each practitioner from receiving: visits with their buffers, times
+    that are kept for the waiting list, and leave. Three queries for any number."""
     found: dict[UUID, list[rules.Span]] = defaultdict(list)
     ids = list(practitioner_ids)
     visits = Appointment.objects.filter(
@@ -107,8 +108,17 @@ def busy_spans(practitioner_ids: Collection[UUID], span: rules.Span) -> Mapping[
         busy_end__gt=span.start,
         status__in=[status.value for status in rules.OCCUPYING],
     ).order_by()
+    kept = WaitingOffer.objects.filter(
+        practitioner_id__in=ids,
+        status=WaitingOffer.Status.OPEN,
+        expires__gt=clock.now(),
+        busy_start__lt=span.end,
+        busy_end__gt=span.start,
+    ).order_by()
     leaves = Leave.objects.filter(practitioner_id__in=ids, start__lt=span.end, end__gt=span.start).order_by()
     for practitioner_id, start, end in visits.values_list("practitioner_id", "busy_start", "busy_end"):
+        found[practitioner_id].append(rules.Span(start, end))
+    for practitioner_id, start, end in kept.values_list("practitioner_id", "busy_start", "busy_end"):
         found[practitioner_id].append(rules.Span(start, end))
     for practitioner_id, start, end in leaves.values_list("practitioner_id", "start", "end"):
         found[practitioner_id].append(rules.Span(start, end))

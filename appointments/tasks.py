@@ -10,14 +10,27 @@ from celery import shared_task
 
 from appointments import messages, reminder_rules
 from appointments.messages import when
-from appointments.models import Appointment
-from appointments.services import reminders
+from appointments.models import Appointment, WaitingOffer
+from appointments.services import reminders, waiting
 from medisecure.kernel import clock
-from medisecure.kernel.databases import DEFAULT
+from medisecure.kernel.databases import APPOINTMENTS, DEFAULT
 from medisecure.kernel.events import Event, consumer
+from medisecure.kernel.nudges import nudge
+from medisecure.kernel.transactions import on_commit
 from patients import interface as patients
 
-__all__ = ["forget_old", "mail_booked", "mail_cancelled", "mail_moved", "mail_reminder", "remind", "when"]
+__all__ = [
+    "forget_old",
+    "mail_booked",
+    "mail_cancelled",
+    "mail_moved",
+    "mail_offer",
+    "mail_reminder",
+    "offer_freed_time",
+    "remind",
+    "waiting_list",
+    "when",
+]
 
 
 @consumer("appointment.booked", database=DEFAULT, queue="mail")
@@ -52,6 +65,32 @@ def _tell(event: Event, what: str) -> None:
     card = patients.patient_card(appointment.patient_id)
     if card.active:
         messages.tell_patient(messages.visit_telling(appointment, what, card, str(event.id)))
+
+
+@consumer("waiting.offered", database=DEFAULT, queue="mail")
+def mail_offer(event: Event) -> None:
+    offer = WaitingOffer.objects.filter(id=event.uuid("offer_id")).first()
+    if offer is None or not messages.offer_is_open(offer):
+        return
+    card = patients.patient_card(offer.patient_id)
+    if card.active:
+        messages.tell_patient(messages.offer_telling(offer, card, str(event.id)))
+
+
+@consumer("appointment.cancelled", database=APPOINTMENTS)
+@consumer("appointment.moved", database=APPOINTMENTS)
+def offer_freed_time(event: Event) -> None:
+    """A time has become free: look at the waiting list now. The regular look finds what this one misses."""
+    on_commit(APPOINTMENTS, look_at_waiting_list, robust=True)
+
+
+def look_at_waiting_list() -> None:
+    nudge(lambda: waiting_list.apply_async(queue="default", retry=False, expires=30), "look at the waiting list")
+
+
+@shared_task(name="appointments.waiting")
+def waiting_list() -> int:
+    return waiting.run()
 
 
 @shared_task(name="appointments.remind")

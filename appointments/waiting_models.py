@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from appointments.append_only import AppendOnlyDocument
 from medisecure.kernel import clock
 from medisecure.kernel.models import DocumentModel
 
@@ -111,7 +110,7 @@ class WaitingOffer(DocumentModel):
         return f"{self.start:%Y-%m-%d %H:%M} UTC"
 
 
-class WaitingStep(DocumentModel):
+class WaitingStep(AppendOnlyDocument):
     """The journal of an entry: who did what, when. Append-only."""
 
     entry_id = models.UUIDField()
@@ -122,18 +121,10 @@ class WaitingStep(DocumentModel):
     #: By what right somebody without an account acted, or why.
     reason = models.CharField(_("why"), max_length=40, blank=True)
 
-    class Meta(DocumentModel.Meta):
+    class Meta(AppendOnlyDocument.Meta):
         db_table = "waiting_steps"
         ordering = ["id"]
         indexes = [models.Index(fields=["entry_id", "id"], name="waiting_steps_of")]
 
     def __str__(self) -> str:
         return f"{self.action} {self.at:%Y-%m-%d %H:%M} UTC"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise RuntimeError("The journal is added to and never changed.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise RuntimeError("The journal is added to and never changed.")

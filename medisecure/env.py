@@ -142,6 +142,17 @@ class Env:
             return sorted(default)
         return found
 
+    def hours(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
+        """A part of the day as `8-20`: from the first hour up to, not including, the second."""
+        value = self.raw(name)
+        if value is None:
+            return default
+        first, _dash, last = value.partition("-")
+        if not (first.isdecimal() and last.isdecimal() and 0 <= int(first) < int(last) <= 24):
+            self.refuse(name, "must be two hours of the day such as 8-20, the first one before the second")
+            return default
+        return int(first), int(last)
+
     def url(self, name: str, schemes: tuple[str, ...], *, path: bool = False, host: bool = True) -> Url | None:
         """An address `scheme://[user:password@]host[:port][/name][?option=value]`, or None when it is not set.
 

@@ -218,6 +218,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"queue": "mail", "expires": 30},
     },
     "remind": {"task": "appointments.remind", "schedule": 60.0, "options": {"expires": 60}},
+    "waiting-list": {"task": "appointments.waiting", "schedule": 30.0, "options": {"expires": 30}},
     "heartbeat": {"task": "ops.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
     "seal-access-log": {"task": "audit.seal", "schedule": 30.0, "options": {"expires": 60}},
     "seal-late-entries": {"task": "audit.seal_late", "schedule": crontab(hour=2, minute=40)},
@@ -274,6 +275,10 @@ NO_SHOW_MONTHS = env.integer("NO_SHOW_MONTHS", 12, low=1, high=60)
 
 #: Hours before a visit at which its patient is reminded of it.
 REMINDER_HOURS = env.numbers("REMINDER_HOURS", (48, 2), low=1, high=240, most=5)
+
+#: How long a time that became free is kept for whom the waiting list offers it to, and the local hours of offers.
+WAITING_OFFER_MINUTES = env.integer("WAITING_OFFER_MINUTES", 120, low=15, high=2880)
+WAITING_OFFER_HOURS = env.hours("WAITING_OFFER_HOURS", (8, 20))
 
 #: Who issues the invoices (CGI, annexe II, art. 242 nonies A); None: the invented hospital of billing/legal.py.
 BILLING_SELLER = env.mapping(

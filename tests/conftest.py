@@ -10,6 +10,7 @@ from django.core.cache import cache
 
 from medisecure.ops.translations import compile_catalogues
 from tests.appointments.fixtures import *  # noqa: F403
+from tests.appointments.waiting_fixtures import *  # noqa: F403
 from tests.billing.fixtures import *  # noqa: F403
 from tests.cast import *  # noqa: F403
 from tests.documents.fixtures import *  # noqa: F403

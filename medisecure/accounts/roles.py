@@ -43,6 +43,7 @@ _CLINICAL = {
     "appointments.view_appointment",
     "appointments.view_calendar",
     "appointments.manage_course",
+    "appointments.manage_waiting",
     "documents.view_document",
     "documents.upload_document",
 }
@@ -64,6 +65,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "appointments.view_calendar",
             "appointments.book_for_others",
             "appointments.manage_course",
+            "appointments.manage_waiting",
         }
     ),
     Role.BILLING_CLERK: frozenset(
@@ -105,10 +107,11 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
 }
 
 
-def sync_roles(apps: Any = None, using: str = "default") -> None:
+def sync_roles(apps: Any = None, using: str = "default", *, strict: bool = True) -> None:
     """Make each group hold exactly the permissions of the table. Idempotent.
 
-    Raises LookupError naming a permission that no model declares: a typing error here must not pass for a rule.
+    Raises LookupError naming a permission that no model declares: a typing error here must not pass for a rule. Not
+    `strict`, it leaves such a one out: in the middle of the migrations a later one may declare it.
     """
     if apps is None:
         from django.apps import apps as real_apps
@@ -120,9 +123,9 @@ def sync_roles(apps: Any = None, using: str = "default") -> None:
         for row in permission_model.objects.using(using).select_related("content_type")
     }
     for role, names in PERMISSIONS.items():
-        if missing := names - known.keys():
+        if strict and (missing := names - known.keys()):
             raise LookupError(f"role {role}: no such permission: {', '.join(sorted(missing))}")
         group, _created = group_model.objects.using(using).get_or_create(name=role.value)
-        wanted = {known[name].pk for name in names}
+        wanted = {known[name].pk for name in names if name in known}
         if wanted != set(group.permissions.values_list("pk", flat=True)):
             group.permissions.set(wanted)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from medisecure.portal.views import access, account, appointments, booking, home, invoices, links, record
+from medisecure.portal.views import access, account, appointments, booking, home, invoices, links, record, waiting
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -14,6 +14,12 @@ urlpatterns = [
     path("appointments/<uuid:appointment_id>/confirm/", appointments.confirm, name="appointment-confirm"),
     path("appointments/<uuid:appointment_id>/cancel/", appointments.cancel, name="appointment-cancel"),
     path("appointments/<uuid:appointment_id>/calendar.ics", appointments.calendar_file, name="appointment-ics"),
+    path("appointments/<uuid:appointment_id>/earlier/", waiting.earlier, name="waiting-earlier"),
+    path("waiting/", waiting.listing, name="waiting"),
+    path("waiting/new/", waiting.ask, name="waiting-ask"),
+    path("waiting/<uuid:entry_id>/", waiting.change, name="waiting-change"),
+    path("waiting/offers/<uuid:offer_id>/", waiting.answer, name="waiting-answer"),
+    path("offer/<str:token>/", links.offer, name="mail-offer"),
     path("visit/<str:token>/", links.visit, name="mail-visit"),
     path("record/", record.record, name="record"),
     path("record/documents/<uuid:document_id>/", record.document, name="document"),

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
@@ -61,7 +62,8 @@ def look(before: timedelta) -> list[str]:
 def test_reminders_come_48_and_2_hours_before(booked: Appointment, asha: User) -> None:
     found = [hours for hours in range(60, -1, -1) if look(timedelta(hours=hours))]
     assert found == [48, 2]
-    assert [line.sentence for line in notices_for(asha.id)][:2] == ["Vous avez bientôt un rendez-vous."] * 2
+    with translation.override("fr"):
+        assert [line.sentence for line in notices_for(asha.id)][:2] == ["Vous avez bientôt un rendez-vous."] * 2
 
 
 def test_each_is_sent_once_however_often_one_looks(booked: Appointment) -> None:

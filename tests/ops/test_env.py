@@ -60,6 +60,14 @@ def test_lists_of_numbers_are_in_order_and_each_once() -> None:
     assert Env({}).numbers("REMINDER_HOURS", (48, 2), low=1, high=240, most=5) == [2, 48]
 
 
+@pytest.mark.parametrize("value", ["x", "8", "20-8", "8-8", "8-25", "-1-3", "8-20-22"])
+def test_a_part_of_the_day_is_two_hours(value: str) -> None:
+    assert Env({"WAITING_OFFER_HOURS": "0-24"}).hours("WAITING_OFFER_HOURS", (8, 20)) == (0, 24)
+    env = Env({"WAITING_OFFER_HOURS": value})
+    assert env.hours("WAITING_OFFER_HOURS", (8, 20)) == (8, 20)
+    assert problems(env).startswith("WAITING_OFFER_HOURS: must be two hours of the day such as 8-20")
+
+
 @pytest.mark.parametrize("value", ["x", "0", "241", "1,,2", "1,2,3,4,5,6", "1.5", "-2"])
 def test_lists_of_numbers_have_bounds(value: str) -> None:
     env = Env({"REMINDER_HOURS": value})

@@ -107,7 +107,7 @@ def _free(user: User, type_code: str, practitioner_id: UUID, start: datetime) ->
 def _search(
     request: HttpRequest, user: User, values: Any, *, error: DomainError | None = None, gone: bool = False
 ) -> HttpResponse:
-    kinds, people = _offer(user)
+    kinds, people = offer_of_calendars(user)
     asked = bool(values.get("type") or values.get("who"))
     form = SearchForm(values if asked else None, types=kinds, people=people)
     context: dict[str, Any] = {
@@ -157,7 +157,7 @@ def _before(first: date, today: date) -> date:
     return max(today, first - timedelta(days=7))
 
 
-def _offer(user: User) -> tuple[list[TypeCard], list[Any]]:
+def offer_of_calendars(user: User) -> tuple[list[TypeCard], list[Any]]:
     """What can be booked at all: types that some calendar offers, practitioners who have one."""
     open_to = appointments.offered()
     kinds = [

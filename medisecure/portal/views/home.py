@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from appointments.interface import my_appointments
+from appointments.interface import my_appointments, open_offers
 from billing.interface import invoices_for_patient
 from medisecure.notifications.interface import notices_for
 from medisecure.portal.people import reader
@@ -31,6 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
         context |= {
             "next": visits(coming[:1])[0] if coming else None,
             "more": max(0, len(coming) - 1),
+            "offers": open_offers(user),
             "due": due,
             "due_cents": sum(card.balance_cents for card in due),
             "overdue": any(card.overdue for card in due),

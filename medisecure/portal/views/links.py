@@ -6,6 +6,7 @@ A GET or HEAD shows and changes nothing, because scanners and previews make thos
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -55,25 +56,31 @@ def speak(request: HttpRequest, language: str) -> None:
         translation.activate(language)
 
 
+def _act(request: HttpRequest, token: str, acts: dict[str, Callable[[str], None]]) -> tuple[list[str], int]:
+    """Do what the button says. Returns what is wrong, in words, and the status; nothing and 200 when it was done."""
+    act = acts.get(request.POST.get("do", ""))
+    if act is None:
+        return [_("This form was not complete. Please try again.")], 422
+    try:
+        act(token)
+    except LinkOver:
+        raise
+    except DomainError as error:
+        return error.lines(), error.status
+    return [], 200
+
+
 @for_link
 def visit(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm or cancel the visit that a mail was about."""
     lines: list[str] = []
     status = 200
     if request.method == "POST":
-        acts = {"confirm": appointments.confirm_by_link, "cancel": appointments.cancel_by_link}
-        act = acts.get(request.POST.get("do", ""))
-        if act is None:
-            lines, status = [_("This form was not complete. Please try again.")], 422
-        else:
-            try:
-                act(token)
-            except LinkOver:
-                raise
-            except DomainError as error:
-                lines, status = error.lines(), error.status
-            else:
-                return redirect("mail-visit", token=token)
+        lines, status = _act(
+            request, token, {"confirm": appointments.confirm_by_link, "cancel": appointments.cancel_by_link}
+        )
+        if not lines:
+            return redirect("mail-visit", token=token)
     found = appointments.visit_of_link(token)
     speak(request, found.language)
     context = {
@@ -84,3 +91,29 @@ def visit(request: HttpRequest, token: str) -> HttpResponse:
         "lines": lines,
     }
     return render(request, "portal/link_visit.html", context, status=status)
+
+
+@for_link
+def offer(request: HttpRequest, token: str) -> HttpResponse:
+    """Accept or decline a time that the waiting list keeps."""
+    lines: list[str] = []
+    status = 200
+    if request.method == "POST":
+        lines, status = _act(
+            request,
+            token,
+            {"accept": appointments.accept_offer_by_link, "decline": appointments.decline_offer_by_link},
+        )
+        if not lines:
+            return redirect("mail-offer", token=token)
+    found = appointments.offer_of_link(token)
+    speak(request, found.language)
+    context = {
+        "offer": found,
+        "start": wall(found.start, found.zone),
+        "end": wall(found.end, found.zone),
+        "until": wall(found.expires, found.zone),
+        "zone": foreign(found.zone),
+        "lines": lines,
+    }
+    return render(request, "portal/link_offer.html", context, status=status)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appointments.api import views
+from appointments.api import views, waiting
 
 _ONE = "appointments/<uuid:appointment_id>"
 
@@ -18,4 +18,10 @@ urlpatterns = [
     path(f"{_ONE}/start", views.Start.as_view(), name="api-appointment-start"),
     path(f"{_ONE}/complete", views.Complete.as_view(), name="api-appointment-complete"),
     path(f"{_ONE}/no-show", views.NoShow.as_view(), name="api-appointment-no-show"),
+    path("waiting-list", waiting.WaitingList.as_view(), name="api-waiting-list"),
+    path("waiting-list/<uuid:entry_id>", waiting.OneWish.as_view(), name="api-waiting-wish"),
+    path("waiting-list/<uuid:entry_id>/withdraw", waiting.Withdraw.as_view(), name="api-waiting-withdraw"),
+    path("waiting-list/<uuid:entry_id>/resume", waiting.Resume.as_view(), name="api-waiting-resume"),
+    path("offers/<uuid:offer_id>/accept", waiting.Accept.as_view(), name="api-offer-accept"),
+    path("offers/<uuid:offer_id>/decline", waiting.Decline.as_view(), name="api-offer-decline"),
 ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from appointments.services.waiting.answering import accept, accept_by_link, decline, decline_by_link, offer_of_link
-from appointments.services.waiting.asking import ask, resume, set_priority, withdraw
+from appointments.services.waiting.asking import access_entry, ask, resume, set_priority, withdraw
 from appointments.services.waiting.matching import run
 
 __all__ = [
     "accept",
     "accept_by_link",
+    "access_entry",
     "ask",
     "decline",
     "decline_by_link",

@@ -191,6 +191,15 @@ def _window_errors(windows: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
+def access_entry(*, actor: User, entry_id: UUID) -> WaitingEntry:
+    """One wish to be shown to the actor; staff's look is written down. Raises NotFound when out of sight."""
+    entry = find_entry(actor, entry_id)
+    right = right_of(actor, entry)
+    if right != "self":
+        write_down(actor, entry, "view", right)
+    return entry
+
+
 def withdraw(*, actor: User, entry_id: UUID) -> WaitingEntry:
     """Take the wish back; an offer that is open goes to the next in line. A wish that is over stays as it ended."""
     seen = find_entry(actor, entry_id)

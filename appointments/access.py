@@ -29,6 +29,11 @@ OF_THE_PATIENT = frozenset({"self", "link"})
 _SEE_ALL = (Role.NURSE, Role.RECEPTIONIST, Role.ADMINISTRATOR)
 
 
+def by_patient(right: str) -> bool:
+    """True for what the patient does, or who stands for them: the hospital's rules for patients hold."""
+    return right in OF_THE_PATIENT or patients.is_patients_side(right)
+
+
 def sees_all(actor: User) -> bool:
     return actor.is_superuser or (actor.has_perm(VIEW) and has_role(actor, *_SEE_ALL))
 
@@ -47,8 +52,11 @@ def visible(actor: User) -> PinnedQuerySet[Appointment]:
     if sees_all(actor):
         return Appointment.objects.all()
     mine = Q()
-    if patient_id := patients.patient_for_user(actor.id):
-        mine |= Q(patient_id=patient_id)
+    for stand in patients.patient_side(actor).values():
+        # A minor's secret visits stay theirs: who stands for them sees those that they booked themselves.
+        mine |= (
+            Q(patient_id=stand.patient_id, booked_by=actor.id) if stand.restricted else Q(patient_id=stand.patient_id)
+        )
     if actor.has_perm(VIEW):
         if practitioner_id := patients.practitioner_for_user(actor.id):
             mine |= Q(practitioner_id=practitioner_id)
@@ -82,11 +90,13 @@ def find(actor: User, appointment_id: UUID) -> Appointment:
 
 def right_of(actor: User, appointment: Appointment) -> str:
     """Why the door opens for this actor, as the access log names it."""
-    if patients.patient_for_user(actor.id) == appointment.patient_id:
-        return "self"
+    stand = patients.side_of(actor, appointment.patient_id)
+    if stand is not None and stand.is_self:
+        return stand.right
     if patients.practitioner_for_user(actor.id) == appointment.practitioner_id:
         return "practitioner"
-    return "role"
+    # Staff who see every agenda act by their work, also for a child of theirs.
+    return stand.right if stand is not None and not sees_all(actor) else "role"
 
 
 def write_down(actor: User | None, appointment: Appointment, action: str, right: str) -> None:
@@ -98,7 +108,7 @@ def write_down(actor: User | None, appointment: Appointment, action: str, right:
         action=action,
         resource="appointment",
         resource_id=appointment.id,
-        purpose="self" if right in OF_THE_PATIENT else "appointments",
+        purpose="self" if right in OF_THE_PATIENT else "on-behalf" if by_patient(right) else "appointments",
         right=right,
     )
 

@@ -212,9 +212,10 @@ def appointments_for_patient(patient_id: UUID, *, limit: int = 200) -> list[Appo
     return _cards(Appointment.objects.filter(patient_id=patient_id)[:limit])
 
 
-def my_appointments(actor: User, *, limit: int = 200) -> list[AppointmentCard]:
-    """The actor's own visits as a patient, the newest first."""
-    return _cards(selectors.appointments_of_actor(actor)[:limit])
+def my_appointments(actor: User, *, patient_id: UUID | None = None, limit: int = 200) -> list[AppointmentCard]:
+    """The actor's own visits as a patient, the newest first, or those of `patient_id`, for whom they stand: NotFound
+    when they do not."""
+    return _cards(selectors.appointments_of_actor(actor, patient_id)[:limit])
 
 
 def agenda(*, actor: User, day: date, practitioner_id: UUID | None = None) -> list[AppointmentCard]:

@@ -55,7 +55,7 @@ def in_app(telling: Telling) -> None:
 def by_mail(telling: Telling) -> None:
     queue_mail(
         dedupe_key=f"{telling.key}:mail",
-        to_email=telling.card.email,
+        to_email=telling.card.mail_address,
         language=telling.card.language,
         template=telling.kind,
         context=telling.context,
@@ -104,8 +104,8 @@ def visit_telling(appointment: Appointment, what: str, card: PatientCard, key: s
     with translation.override(card.language):
         method = ics.CANCEL if what == "cancelled" else ics.REQUEST
         attachments: tuple[Attachment, ...] = ()
-        if card.email:
-            content = ics.invitation(appointment, method=method, attendee=card.email)
+        if card.mail_address:
+            content = ics.invitation(appointment, method=method, attendee=card.mail_address)
             name = "cancellation.ics" if what == "cancelled" else "appointment.ics"
             attachments = (Attachment(name, f"text/calendar; method={method}; charset=utf-8", content),)
         context = {

@@ -14,7 +14,8 @@ from appointments import access, places
 from appointments.models import Appointment, AppointmentHistory, AppointmentType, Calendar
 from appointments.places import Slot
 from medisecure.accounts.models import User
-from medisecure.kernel.errors import Invalid
+from medisecure.audit.interface import record_access
+from medisecure.kernel.errors import Invalid, NotFound
 from medisecure.kernel.models import PinnedQuerySet
 from patients import interface as patients
 
@@ -90,10 +91,27 @@ def place_names() -> list[str]:
     return sorted(set(Calendar.objects.filter(active=True).order_by().values_list("place", flat=True)))
 
 
-def appointments_of_actor(actor: User) -> PinnedQuerySet[Appointment]:
-    """The actor's own visits as a patient, the newest first; none for who is no patient."""
-    patient_id = patients.patient_for_user(actor.id)
-    return Appointment.objects.filter(patient_id=patient_id) if patient_id else Appointment.objects.none()
+def appointments_of_actor(actor: User, patient_id: UUID | None = None) -> PinnedQuerySet[Appointment]:
+    """The actor's own visits as a patient, the newest first; none for who is no patient. Of `patient_id`, for whom the
+    actor stands, when it is given: that look is written down, and NotFound is raised for anybody else's."""
+    sides = patients.patient_side(actor)
+    if patient_id is None:
+        patient_id = next((stand.patient_id for stand in sides.values() if stand.is_self), None)
+        return Appointment.objects.filter(patient_id=patient_id) if patient_id else Appointment.objects.none()
+    stand = sides.get(patient_id)
+    if stand is None:
+        raise NotFound
+    if not stand.is_self:
+        record_access(
+            actor=actor,
+            patient_id=patient_id,
+            action="list",
+            resource="appointments",
+            purpose=stand.purpose,
+            right=stand.right,
+        )
+    rows = Appointment.objects.filter(patient_id=patient_id)
+    return rows.filter(booked_by=actor.id) if stand.restricted else rows
 
 
 def history_of(appointment_id: UUID) -> list[AppointmentHistory]:

@@ -23,7 +23,7 @@ from billing.verification import verify as verify_invoices
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
-from patients.interface import patient_for_user
+from patients.interface import side_of
 
 __all__ = [
     "InvoiceCard",
@@ -128,7 +128,7 @@ def invoices_for_patient(*, actor: User, patient_id: UUID, limit: int = 100) -> 
 
     Raises `NotFound` for somebody who has nothing to do with this patient's invoices.
     """
-    if not selectors.sees_all(actor) and patient_for_user(actor.id) != patient_id:
+    if not selectors.sees_all(actor) and ((stand := side_of(actor, patient_id)) is None or stand.restricted):
         raise NotFound
     today = clock.today()
     return [_card(row, today) for row in selectors.open_list(actor=actor, patient_id=patient_id)[:limit]]

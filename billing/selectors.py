@@ -13,7 +13,7 @@ from medisecure.accounts.interface import roles_of
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel.errors import NotFound, Refused
-from patients.interface import patient_for_user
+from patients.interface import patient_for_user, patient_side, side_of
 
 VIEW = "billing.view_invoice"
 
@@ -30,10 +30,9 @@ def visible_invoices(actor: User) -> InvoiceQuerySet[Invoice]:
     """
     if sees_all(actor):
         return Invoice.objects.all()
-    patient_id = patient_for_user(actor.id)
-    if patient_id is None:
-        return Invoice.objects.none()
-    return Invoice.objects.filter(patient_id=patient_id).issued()
+    # A minor's secret care would be told by its invoice.
+    ids = [stand.patient_id for stand in patient_side(actor).values() if not stand.restricted]
+    return Invoice.objects.filter(patient_id__in=ids).issued() if ids else Invoice.objects.none()
 
 
 def find(actor: User, invoice_id: UUID) -> Invoice:
@@ -56,11 +55,16 @@ def open_list(
 ) -> InvoiceQuerySet[Invoice]:
     """The actor's invoices, newest first, of one patient or in some states when asked; audited as one look."""
     rows = visible_invoices(actor)
+    about = patient_id
+    if not sees_all(actor) and (patient_id is None or side_of(actor, patient_id) is None):
+        # Nobody leaves an entry in the log of a patient with whom they have nothing to do.
+        about = patient_for_user(actor.id)
+        patient_id = patient_id or about
+        rows = rows if patient_id else rows.none()
     if patient_id is not None:
         rows = rows.filter(patient_id=patient_id)
     if statuses:
         rows = rows.filter(status__in=statuses)
-    about = patient_id if sees_all(actor) else patient_for_user(actor.id)
     audit(actor=actor, patient_id=about, action="list")
     return rows
 
@@ -73,7 +77,8 @@ def audit(*, actor: User | None, patient_id: UUID | None, action: str, invoice_i
         right = "role:" + (min(roles_of(actor), default="") or "superuser")
         purpose = "billing"
     else:
-        right = purpose = "self"
+        stand = side_of(actor, patient_id) if patient_id is not None else None
+        right, purpose = (stand.right, stand.purpose) if stand else ("self", "self")
     record_access(
         actor=actor,
         patient_id=patient_id,

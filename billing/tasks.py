@@ -60,7 +60,7 @@ def announce(event: Event) -> None:
         }
     queue_mail(
         dedupe_key=f"{event.id}:invoice-issued",
-        to_email=patient.email,
+        to_email=patient.mail_address,
         language=patient.language,
         template="invoice_issued",
         context=context,

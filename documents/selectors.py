@@ -15,7 +15,7 @@ from medisecure.accounts.models import User
 from medisecure.kernel import objects
 from medisecure.kernel.cache import RECORD_URL_SECONDS
 from medisecure.kernel.errors import NotFound
-from patients.interface import access_record, visible_patients
+from patients.interface import access_record, records_in_care, visible_patients
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +125,10 @@ def document_url(actor: User, document_id: UUID, *, purpose: str = "care") -> st
 def visible_rows(actor: User) -> QuerySet[Document]:
     """Documents of the patients in the actor's care now, for a list that is audited by its own entry.
 
-    Whoever sees all identities by role gets nothing here: that right does not open records.
+    Whoever sees all identities by role gets nothing here: that right does not open records. Nor do one's own and
+    one's child's stand here: they are on the portal.
     """
-    ids = visible_patients(actor).ids()
-    return Document.objects.none() if ids is None else Document.objects.filter(patient_id__in=ids)
+    return Document.objects.filter(patient_id__in=records_in_care(actor))
 
 
 def patient_with_record_number(actor: User, record_number: str) -> UUID | None:

@@ -19,7 +19,7 @@ def tell_patient(event: Event) -> None:
     notify_user(dedupe_key=key, user_id=patient.user_id, kind="document-added", url="/record/")
     queue_mail(
         dedupe_key=key,
-        to_email=patient.email,
+        to_email=patient.mail_address,
         language=patient.language,
         template="document_added",
         context={"name": patient.full_name},

@@ -6,47 +6,34 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
 from medisecure.accounts.interface import roles_of
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
-from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound, Refused
 from patients import rules
 from patients.cards import PatientCard, patient_card
-from patients.models import CareRelation, Patient
+from patients.models import Patient
+from patients.standing import facts, in_care, seen_patients
 
 
-def _relations(actor: User) -> QuerySet[CareRelation]:
-    """The actor's own care relations whose window is open now."""
-    earliest_end, latest_start = rules.care_window(clock.now())
-    return CareRelation.objects.filter(
-        practitioner__user=actor,
-        practitioner__active=True,
-        active=True,
-        starts_at__lte=latest_start,
-        ends_at__gte=earliest_end,
-    )
-
-
-def _rights(actor: User, patient_id: UUID) -> tuple[str | None, str | None]:
-    """(right to the identity, right to the record); each None when there is none. Not cached: a right that has ended
-    must end now."""
-    row = Patient.objects.filter(id=patient_id).values("user_id").first()
-    if row is None:
+def _rights(actor: User, patient_id: UUID, action: str = "view") -> tuple[str | None, str | None]:
+    """(right to the identity, right to do this to the record); each None when there is none. Not cached: a right that
+    has ended must end now."""
+    found = facts(actor, patient_id)
+    if found is None:
         return None, None
     roles = roles_of(actor)
-    is_self = row["user_id"] == actor.id
-    cares = (
-        not is_self
-        and not rules.CARE_ROLES.isdisjoint(roles)
-        and _relations(actor).filter(patient_id=patient_id).exists()
-    )
-    return (
-        rules.identity_right(roles, is_self=is_self, cares=cares),
-        rules.record_right(roles, is_self=is_self, cares=cares),
-    )
+    record = rules.record_right(roles, found)
+    return rules.identity_right(roles, found), record if record and _permitted(actor, record, action) else None
+
+
+def _permitted(actor: User, right: str, action: str) -> bool:
+    """Patients, and who stands for them, read their record and do not write it; staff need the permission besides."""
+    if rules.is_patients_side(right):
+        return action in rules.READING
+    return actor.has_perm(rules.permission_for(action))
 
 
 def access_identity(*, actor: User, patient_id: UUID, purpose: str, action: str = "view") -> PatientCard:
@@ -78,12 +65,13 @@ def access_record(
     resource: str = "record",
     resource_id: UUID | None = None,
 ) -> PatientCard:
-    """Opens the clinical record, or one item of it (`resource`), after the check and the audit entry.
+    """Opens the clinical record, or one item of it (`resource`), after the check and the audit entry. An `action` that
+    is not of `rules.READING` is a change and needs the permission to write.
 
     Raises `NotFound` when the patient is out of the actor's sight, `Refused` when the actor may know who the patient is
     but not what ails them.
     """
-    identity, right = _rights(actor, patient_id)
+    identity, right = _rights(actor, patient_id, action)
     if identity is None:
         raise NotFound
     if right is None:
@@ -107,14 +95,20 @@ def may_read_record(actor: User, patient_id: UUID) -> bool:
 
 def visible_patients(actor: User) -> QuerySet[Patient]:
     """The patients whose identity the actor may see. A list that is disclosed needs an audit entry of its own."""
-    roles = roles_of(actor)
-    rows: QuerySet[Patient] = Patient.objects.all()
-    if rules.everyones_identity_right(roles):
-        return rows
-    sight = Q(user=actor)
-    if not rules.CARE_ROLES.isdisjoint(roles):
-        sight |= Q(Exists(_relations(actor).filter(patient_id=OuterRef("id"))))
-    return rows.filter(sight)
+    return seen_patients(actor)
+
+
+def record_right_of(actor: User, patient_id: UUID) -> str | None:
+    """By which right the actor would open the record now; no audit entry, so for banners and offers only."""
+    return _rights(actor, patient_id)[1]
+
+
+def records_by_work(actor: User) -> QuerySet[Patient]:
+    """The patients whose records the actor opens by their work: neither their own nor of those they stand for. A list
+    that is disclosed needs an audit entry of its own."""
+    if rules.CARE_ROLES.isdisjoint(roles_of(actor)) or not actor.has_perm("patients.view_record"):
+        return Patient.objects.none()
+    return in_care(actor)
 
 
 @dataclass(frozen=True, slots=True)

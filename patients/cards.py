@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -13,6 +13,8 @@ from medisecure.kernel import cache
 from medisecure.kernel.errors import NotFound
 from patients import rules
 from patients.models import Patient, Practitioner
+from patients.rules import consent
+from patients.standing import permits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,13 @@ class PatientCard:
     active: bool
     #: The postal address as it is written on an envelope, without empty lines.
     address_lines: tuple[str, ...] = ()
+    #: False when the patient asked for no mails about appointments, documents and invoices.
+    by_mail: bool = True
+
+    @property
+    def mail_address(self) -> str:
+        """Where such mails go; empty when there is no address, or they are not wanted."""
+        return self.email if self.by_mail else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,7 @@ def patient_card(patient_id: UUID) -> PatientCard:
         patient = Patient.objects.filter(id=patient_id).first()
         if patient is None:
             raise NotFound
-        return card_of_patient(patient)
+        return replace(card_of_patient(patient), by_mail=permits(patient_id, consent.MAIL))
 
     return cache.remember(cache.patient_scope(patient_id), cache.PATIENT_CARD_SECONDS, compute, name="card")[0]
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from medisecure.accounts.models import User
 from medisecure.kernel.cache import forget_on_commit, record_scope
 from medisecure.kernel.databases import DEFAULT
-from patients.access import Sight, access_identity, access_record, may_read_record, sight
+from patients.access import Sight, access_identity, access_record, may_read_record, records_by_work, sight
 from patients.cards import (
     PatientCard,
     PractitionerCard,
@@ -41,7 +41,8 @@ from patients.incoming import (
 from patients.panels import Panel, register_patient_panel
 from patients.record import medical_record
 from patients.relations import record_care_relation
-from patients.rules import record_number, written_unit
+from patients.representing import Stand, patient_side, side_of
+from patients.rules import is_patients_side, record_number, written_unit
 from patients.sections import register_record_section
 from patients.selectors import search_patients
 from patients.services import (
@@ -78,6 +79,7 @@ __all__ = [
     "PractitionerCard",
     "RecordImport",
     "Sight",
+    "Stand",
     "Tally",
     "UnknownReference",
     "access_identity",
@@ -86,6 +88,7 @@ __all__ = [
     "forget_record",
     "give_portal_access",
     "invite_patient",
+    "is_patients_side",
     "link_account",
     "may_read_record",
     "medical_record",
@@ -93,18 +96,21 @@ __all__ = [
     "patient_card",
     "patient_cards",
     "patient_for_user",
+    "patient_side",
     "practitioner_card",
     "practitioner_cards",
     "practitioner_for_user",
     "practitioners",
     "record_care_relation",
     "record_number",
+    "records_in_care",
     "register_crowd",
     "register_patient",
     "register_patient_panel",
     "register_practitioner",
     "register_record_section",
     "search_patients",
+    "side_of",
     "too_long",
     "update_contact",
     "visible_patients",
@@ -115,6 +121,11 @@ __all__ = [
 def visible_patients(actor: User) -> Sight:
     """Narrows ids to the patients whose identity the actor may see: `visible_patients(actor).narrow(ids)`."""
     return sight(actor)
+
+
+def records_in_care(actor: User) -> frozenset[UUID]:
+    """The patients whose records the actor opens by their work now: for lists, which write an entry of their own."""
+    return frozenset(records_by_work(actor).values_list("id", flat=True))
 
 
 def forget_record(patient_id: UUID) -> None:

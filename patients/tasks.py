@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from celery import shared_task
+
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.events import Event, consumer
 from patients.interface import forget_record
 from patients.relations import APPOINTMENT, record_care_relation
+from patients.services import tell_due_patients
 
 
 def _appointment(event: Event, *, active: bool) -> None:
@@ -40,3 +43,9 @@ def close_care(event: Event) -> None:
 @consumer("document.added", database=DEFAULT, queue="default")
 def record_grew(event: Event) -> None:
     forget_record(event.uuid("patient_id"))
+
+
+@shared_task(name="patients.tell_of_emergencies")
+def tell_of_emergencies() -> int:
+    """Patients learn of emergency accesses to their record when the hospital's delay is over."""
+    return tell_due_patients()

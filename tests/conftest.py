@@ -14,6 +14,7 @@ from tests.appointments.waiting_fixtures import *  # noqa: F403
 from tests.billing.fixtures import *  # noqa: F403
 from tests.cast import *  # noqa: F403
 from tests.documents.fixtures import *  # noqa: F403
+from tests.patients.access_cast import *  # noqa: F403
 from tests.patients.fixtures import *  # noqa: F403
 from tests.support import let_guarded_tables_be_emptied
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -12,6 +12,7 @@ from appointments.api.fields import InstantField
 from appointments.models import Appointment, AppointmentType
 from appointments.places import Slot
 from medisecure.kernel import clock
+from patients import interface as patients
 
 _DAY_MESSAGES: dict[str, str | Any] = {"invalid": _("Write the day as in 2026-03-03.")}
 
@@ -66,7 +67,9 @@ class BookIn(serializers.Serializer[None]):
     practitioner_id = serializers.UUIDField()
     type = serializers.CharField(max_length=40)
     start = InstantField(help_text="With its offset, 2026-03-03T14:30:00+01:00.")
-    patient_id = serializers.UUIDField(required=False, help_text="Only for who may book for others.")
+    patient_id = serializers.UUIDField(
+        required=False, help_text="Whom you stand for; anybody in sight for who may book for others."
+    )
     overbook_reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     note = serializers.CharField(max_length=200, required=False, allow_blank=True, default="", help_text="For staff.")
 
@@ -92,6 +95,7 @@ class MoveIn(VersionIn):
 class AgendaQuery(serializers.Serializer[None]):
     day = serializers.DateField(required=False, error_messages=_DAY_MESSAGES)
     practitioner = serializers.UUIDField(required=False)
+    patient_id = serializers.UUIDField(required=False)
 
 
 class AppointmentOut(serializers.Serializer[Appointment]):
@@ -128,7 +132,15 @@ class AppointmentOut(serializers.Serializer[Appointment]):
         }
     )
     def get_staff(self, row: Appointment) -> dict[str, Any] | None:
-        if not self.context["request"].user.has_perm(access.VIEW):
+        actor = self.context["request"].user
+        if not actor.has_perm(access.VIEW):
+            return None
+        context = cast("dict[str, Any]", self.context)
+        if "sides" not in context:
+            # Once for a page of rows.
+            context["sides"] = patients.patient_side(actor)
+        if row.patient_id in context["sides"] and not access.sees_all(actor):
+            # A doctor who comes as a patient reads what patients read.
             return None
         return {
             "booked_by": str(row.booked_by) if row.booked_by else None,

@@ -78,17 +78,25 @@ class Appointments(APIView):
         parameters=[
             OpenApiParameter("day", OpenApiTypes.DATE, description="Staff: the agenda of this local day."),
             OpenApiParameter("practitioner", OpenApiTypes.UUID, description="Staff: of one practitioner."),
+            OpenApiParameter("patient_id", OpenApiTypes.UUID, description="Of whom you stand for, or your own."),
             OpenApiParameter("page", int),
             OpenApiParameter("page_size", int),
         ],
-        responses={200: serializers.PagedAppointments, 403: OpenApiResponse(description="No agenda for your role.")},
+        responses={
+            200: serializers.PagedAppointments,
+            404: _GONE,
+            403: OpenApiResponse(description="No agenda for your role."),
+        },
     )
     def get(self, request: Request) -> Response:
-        """Your own appointments, the newest first. Staff: the agenda of `day`, today's when none is named."""
+        """Your own appointments, the newest first, or with `patient_id` those of somebody you stand for. Staff: the
+        agenda of `day`, today's when none is named."""
         actor = _actor(request)
         asked = _read(serializers.AgendaQuery(data=request.query_params))
         rows: QuerySet[Appointment]
-        if asked or actor.has_perm(access.VIEW):
+        if "patient_id" in asked:
+            rows = selectors.appointments_of_actor(actor, asked["patient_id"])
+        elif asked or actor.has_perm(access.VIEW):
             day = asked.get("day") or clock.today()
             # The day is checked before the entry is written: what cannot be shown was not looked at.
             rows = selectors.agenda(actor=actor, day=day, practitioner_id=asked.get("practitioner"))

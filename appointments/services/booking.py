@@ -73,9 +73,11 @@ def book(
 
 def _whom(actor: User, patient_id: UUID | None) -> tuple[UUID, str]:
     """The patient the actor may book for, and the right by which."""
-    own = patients.patient_for_user(actor.id)
-    if own is not None and patient_id in (None, own):
-        return own, "self"
+    sides = patients.patient_side(actor)
+    own = next((stand.patient_id for stand in sides.values() if stand.is_self), None)
+    wanted = own if patient_id is None else patient_id
+    if wanted in sides and (wanted == own or not actor.has_perm(access.BOOK_FOR_OTHERS)):
+        return wanted, sides[wanted].right
     if not actor.has_perm(access.BOOK_FOR_OTHERS):
         # Another's id is out of sight; somebody who is no patient at all just cannot book.
         raise Refused if patient_id is None else NotFound
@@ -210,7 +212,7 @@ def cancel(*, actor: User, appointment_id: UUID, reason: str = "", version: int 
     seen = access.find(actor, appointment_id)
     right = _right_to_change(actor, seen)
     reasons = Appointment.CancelReason
-    code = reason or (reasons.PATIENT if right == "self" else reasons.HOSPITAL).value
+    code = reason or (reasons.PATIENT if access.by_patient(right) else reasons.HOSPITAL).value
     if code not in reasons.values:
         raise Invalid({"reason": [_("Use one of: %(codes)s.") % {"codes": ", ".join(reasons.values)}]})
     return give_back(seen, actor=actor, right=right, code=code, version=version)
@@ -245,13 +247,15 @@ def give_back(
 
 def _right_to_change(actor: User, appointment: Appointment) -> str:
     right = access.right_of(actor, appointment)
-    if right != "self" and not (actor.has_perm(access.BOOK_FOR_OTHERS) or actor.has_perm(access.MANAGE_COURSE)):
+    if not access.by_patient(right) and not (
+        actor.has_perm(access.BOOK_FOR_OTHERS) or actor.has_perm(access.MANAGE_COURSE)
+    ):
         raise Refused
     return right
 
 
 def _notice(appointment: Appointment, right: str) -> timedelta:
-    if right not in access.OF_THE_PATIENT:
+    if not access.by_patient(right):
         return timedelta()
     calendar = Calendar.objects.filter(id=appointment.calendar_id).first()
     return timedelta(hours=calendar.cancel_notice_hours if calendar else 24)
@@ -269,7 +273,7 @@ def _check_cancel(appointment: Appointment, right: str) -> None:
     status = rules.Status(appointment.status)
     # Who stands at the desk tells the staff; the patient's own button is for visits to come.
     if not rules.may_follow(status, rules.Status.CANCELLED) or (
-        right in access.OF_THE_PATIENT and status not in rules.UPCOMING
+        access.by_patient(right) and status not in rules.UPCOMING
     ):
         raise Conflict(_("This appointment can no longer be cancelled."))
     if not rules.may_cancel(status, appointment.start, clock.now(), _notice(appointment, right)):

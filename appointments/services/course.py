@@ -24,7 +24,7 @@ LONGEST_DOOR = 40
 def confirm(*, actor: User, appointment_id: UUID, version: int | None = None) -> Appointment:
     """The patient says they will come, or told the staff so."""
     seen = access.find(actor, appointment_id)
-    if access.right_of(actor, seen) != "self" and not actor.has_perm(access.MANAGE_COURSE):
+    if not access.by_patient(access.right_of(actor, seen)) and not actor.has_perm(access.MANAGE_COURSE):
         raise Refused
     return _step(actor, seen, "confirm", rules.Status.CONFIRMED, version)
 

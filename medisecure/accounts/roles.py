@@ -46,6 +46,10 @@ _CLINICAL = {
     "appointments.manage_waiting",
     "documents.view_document",
     "documents.upload_document",
+    "patients.view_unit",
+    "patients.manage_stay",
+    "patients.manage_consent",
+    "patients.break_glass",
 }
 
 PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
@@ -66,6 +70,10 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "appointments.book_for_others",
             "appointments.manage_course",
             "appointments.manage_waiting",
+            "patients.view_unit",
+            "patients.manage_stay",
+            "patients.manage_consent",
+            "patients.manage_representation",
         }
     ),
     Role.BILLING_CLERK: frozenset(
@@ -101,9 +109,21 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "billing.view_price",
             "billing.add_price",
             "notifications.view_message",
+            "patients.view_unit",
+            "patients.add_unit",
+            "patients.change_unit",
         }
     ),
-    Role.PRIVACY_OFFICER: frozenset({"audit.view_accessentry", "patients.view_patient", "patients.search_patient"}),
+    Role.PRIVACY_OFFICER: frozenset(
+        {
+            "audit.view_accessentry",
+            "patients.view_patient",
+            "patients.search_patient",
+            "patients.view_emergencyaccess",
+            "patients.review_emergency",
+            "patients.manage_consent",
+        }
+    ),
 }
 
 

@@ -16,4 +16,9 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "document-added": _("A new document is in your record."),
     "invoice-issued": _("A new invoice is ready."),
     "payment-recorded": _("Your payment was recorded."),
+    "emergency-opened": _("A record that you follow was opened in an emergency."),
+    "emergency-to-review": _("An emergency access is to be reviewed."),
+    "emergency-many": _("Unusually many emergency accesses by one person today: review them."),
+    "representation-recorded": _("Somebody may now act for another person here, and it concerns you."),
+    "representation-ended": _("Somebody may no longer act for another person here, and it concerns you."),
 }

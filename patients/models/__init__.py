@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from patients.models.access import Consent, EmergencyAccess, Representation, Unit, UnitMember, UnitStay
 from patients.models.clinical import (
     CLINICAL_MODELS,
     Allergy,
@@ -26,7 +27,9 @@ __all__ = [
     "ClinicalNote",
     "ClinicalRow",
     "Condition",
+    "Consent",
     "Coverage",
+    "EmergencyAccess",
     "Encounter",
     "Immunization",
     "MedicalRecord",
@@ -38,4 +41,8 @@ __all__ = [
     "Practitioner",
     "Procedure",
     "RecordNumberCounter",
+    "Representation",
+    "Unit",
+    "UnitMember",
+    "UnitStay",
 ]

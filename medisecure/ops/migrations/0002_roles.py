@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("ops", "0001_roles"),
         ("appointments", "0004_messages_and_waiting"),
+        ("patients", "0006_access"),
     ]
 
     operations = [migrations.RunPython(make_roles, migrations.RunPython.noop)]

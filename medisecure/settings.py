@@ -14,12 +14,12 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import django_stubs_ext
-from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
 from medisecure import backends
 from medisecure import env as environment
 from medisecure.celery import queues
+from medisecure.schedule import SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environment.Env(os.environ)
@@ -209,23 +209,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(_broker_url)
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    # A sweep that was not run in time is worth nothing: the next one does its work.
-    "sweep-outboxes": {"task": "kernel.sweep_outboxes", "schedule": 5.0, "options": {"expires": 30}},
-    "send-due-messages": {
-        "task": "notifications.send_due",
-        "schedule": 10.0,
-        "options": {"queue": "mail", "expires": 30},
-    },
-    "remind": {"task": "appointments.remind", "schedule": 60.0, "options": {"expires": 60}},
-    "waiting-list": {"task": "appointments.waiting", "schedule": 30.0, "options": {"expires": 30}},
-    "heartbeat": {"task": "ops.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
-    "seal-access-log": {"task": "audit.seal", "schedule": 30.0, "options": {"expires": 60}},
-    "seal-late-entries": {"task": "audit.seal_late", "schedule": crontab(hour=2, minute=40)},
-    "forget-old-reminders": {"task": "appointments.forget_old", "schedule": crontab(hour=3, minute=20)},
-    "tell-of-emergencies": {"task": "patients.tell_of_emergencies", "schedule": 300.0, "options": {"expires": 600}},
-    "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
-}
+CELERY_BEAT_SCHEDULE = SCHEDULE
 #: Publish an event as soon as its transaction has committed; the sweep alone does it otherwise.
 OUTBOX_NUDGE = env.boolean("OUTBOX_NUDGE", True)
 

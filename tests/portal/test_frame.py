@@ -248,11 +248,11 @@ def test_admin_shows_each_role_its_daily_work(rita: User, carol: User, alice: Us
     def work(user: User) -> set[str]:
         return set(Page(browser(user).get("/admin/")).links)
 
-    assert reverse("admin:appointments_appointment_agenda") in work(rita)
+    assert reverse("admin:appointments_appointment_day") in work(rita)
     assert reverse("admin:patients_patient_changelist") in work(rita)
     assert reverse("admin:billing_invoice_changelist") not in work(rita)
     assert reverse("admin:billing_invoice_changelist") in work(carol)
-    assert reverse("admin:appointments_appointment_agenda") not in work(carol)
+    assert reverse("admin:appointments_appointment_day") not in work(carol)
     assert reverse("admin:accounts_user_changelist") in work(alice)
     assert reverse("admin:audit_accessentry_changelist") in work(olga)
 

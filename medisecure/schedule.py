@@ -1,0 +1,25 @@
+"""What runs by the clock: the beat's schedule. Seconds, or a time of the day in UTC."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from celery.schedules import crontab
+
+SCHEDULE: Final[dict[str, dict[str, Any]]] = {
+    # A sweep that was not run in time is worth nothing: the next one does its work.
+    "sweep-outboxes": {"task": "kernel.sweep_outboxes", "schedule": 5.0, "options": {"expires": 30}},
+    "send-due-messages": {
+        "task": "notifications.send_due",
+        "schedule": 10.0,
+        "options": {"queue": "mail", "expires": 30},
+    },
+    "remind": {"task": "appointments.remind", "schedule": 60.0, "options": {"expires": 60}},
+    "waiting-list": {"task": "appointments.waiting", "schedule": 30.0, "options": {"expires": 30}},
+    "heartbeat": {"task": "ops.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
+    "seal-access-log": {"task": "audit.seal", "schedule": 30.0, "options": {"expires": 60}},
+    "seal-late-entries": {"task": "audit.seal_late", "schedule": crontab(hour=2, minute=40)},
+    "forget-old-reminders": {"task": "appointments.forget_old", "schedule": crontab(hour=3, minute=20)},
+    "tell-of-emergencies": {"task": "patients.tell_of_emergencies", "schedule": 300.0, "options": {"expires": 600}},
+    "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
+}

@@ -58,7 +58,8 @@ class Draft {
       return;
     }
     this.dirtySince ||= Date.now();
-    if (this.state.dataset.now !== "offline") {
+    const warned = Object.values(this.boxes).some((box) => !box.hidden);
+    if (!warned && this.state.dataset.now !== "offline") {
       this.say("typing");
     }
     const rest = Math.max(0, LONGEST_WAIT - (Date.now() - this.dirtySince));

@@ -260,18 +260,13 @@ NO_SHOW_MONTHS = env.integer("NO_SHOW_MONTHS", 12, low=1, high=60)
 
 #: Hours before a visit at which its patient is reminded of it.
 REMINDER_HOURS = env.numbers("REMINDER_HOURS", (48, 2), low=1, high=240, most=5)
-# --- Access to records ------------------------------------------------------------------------------------------------
-#: A practitioner sees a patient from so many days before a visit until so many days after it.
-CARE_BEFORE = timedelta(days=env.integer("CARE_BEFORE_DAYS", 30, low=0, high=365))
+CARE_BEFORE = timedelta(days=env.integer("CARE_BEFORE_DAYS", 30, low=0, high=365))  # each: deploy/env.example
 CARE_AFTER = timedelta(days=env.integer("CARE_AFTER_DAYS", 90, low=0, high=3650))
-#: Those who work in a unit still see who left it so many days ago.
 UNIT_AFTER = timedelta(days=env.integer("UNIT_AFTER_DAYS", 15, low=0, high=365))
 EMERGENCY_HOURS = env.integer("EMERGENCY_HOURS", 4, low=1, high=72)
-#: From so many emergency accesses of one person a day on the privacy officer is warned; above the second none opens.
 EMERGENCY_DAILY_ALERT = env.integer("EMERGENCY_DAILY_ALERT", 3, low=1, high=1000)
 EMERGENCY_DAILY_LIMIT = env.integer("EMERGENCY_DAILY_LIMIT", 20, low=1, high=1000)
 EMERGENCY_REVIEW_DAYS = env.integer("EMERGENCY_REVIEW_DAYS", 7, low=1, high=90)
-#: The patient is told so many hours after an emergency access; 0: at once.
 EMERGENCY_PATIENT_NOTICE_HOURS = env.integer("EMERGENCY_PATIENT_NOTICE_HOURS", 0, low=0, high=720)
 
 #: How long a time that became free is kept for whom the waiting list offers it to, and the local hours of offers.

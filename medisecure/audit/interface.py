@@ -8,7 +8,7 @@ from uuid import UUID
 from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
 from medisecure.audit.people import PatientDirectory, register_patient_directory
-from medisecure.audit.selectors import Access, Accesses, accesses_of_patient
+from medisecure.audit.selectors import Access, Accesses, accesses_by, accesses_of_patient
 from medisecure.audit.verification import Finding, Problem, Verification, verify
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "PatientDirectory",
     "Problem",
     "Verification",
+    "accesses_by",
     "accesses_of_patient",
     "current_address",
     "record_access",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from patients.admin.emergencies import EmergencyAdmin
 from patients.admin.patients import PatientAdmin
 from patients.admin.practitioners import PractitionerAdmin
+from patients.admin.units import UnitAdmin
 
-__all__ = ["PatientAdmin", "PractitionerAdmin"]
+__all__ = ["EmergencyAdmin", "PatientAdmin", "PractitionerAdmin", "UnitAdmin"]

@@ -6,10 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from django.conf import settings
+from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from medisecure.accounts.interface import roles_of
 from medisecure.accounts.models import User
-from patients.models import Patient
+from medisecure.kernel import clock
+from patients import rules
+from patients.models import Patient, UnitStay
+from patients.standing import emergencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +25,9 @@ class Flag:
 
     text: str
     kind: str = "info"
+    #: The address of a button beside it, which posts the patient's id, and its words.
+    action: str = ""
+    action_text: str = ""
 
 
 FlagProvider = Callable[[User, Patient], Iterable[Flag]]
@@ -30,8 +40,31 @@ def life(actor: User, patient: Patient) -> Iterable[Flag]:
         yield Flag(_("Inactive"), "warn")
 
 
+def emergency(actor: User, patient: Patient) -> Iterable[Flag]:
+    if rules.CARE_ROLES.isdisjoint(roles_of(actor)):
+        return
+    found = emergencies(actor).filter(patient_id=patient.id).first()
+    if found is not None:
+        end = date_format(clock.local(found.ends_at, settings.TIME_ZONE), "H:i")
+        yield Flag(
+            _("Emergency access until %(time)s") % {"time": end},
+            "bad",
+            reverse("admin:patients_patient_emergency_end", args=[patient.id]),
+            _("End it now"),
+        )
+
+
+def stay(actor: User, patient: Patient) -> Iterable[Flag]:
+    # The name of a unit may say what ails somebody: for those who work with stays.
+    if not actor.has_perm("patients.manage_stay"):
+        return
+    found = UnitStay.objects.filter(patient_id=patient.id, ends_at=None).select_related("unit").first()
+    if found is not None:
+        yield Flag(f"{found.unit.name} · {found.bed}" if found.bed else found.unit.name)
+
+
 #: Each is asked on every page: at most one query of its own.
-PROVIDERS: Final[tuple[FlagProvider, ...]] = (life,)
+PROVIDERS: Final[tuple[FlagProvider, ...]] = (life, emergency, stay)
 
 
 def flags_of(actor: User, patient: Patient) -> list[Flag]:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from medisecure.kernel.errors import DomainError
 from patients import selectors, services
+from patients.admin.access_pages import AccessPages
 from patients.admin.bound import bound_patient
 from patients.admin.common import actor_of, patient_id_of
 from patients.admin.forms import CONTACT, IDENTITY, PatientForm
@@ -29,7 +30,7 @@ from patients.panels import panels
 
 
 @admin.register(Patient)
-class PatientAdmin(NotePages, RecordPages, admin.ModelAdmin[Patient]):
+class PatientAdmin(AccessPages, NotePages, RecordPages, admin.ModelAdmin[Patient]):
     form = PatientForm
     list_display = ("record_number", "family_name", "given_names", "birth_day", "sex", "used_name", "active")
     list_display_links = ("record_number", "family_name")
@@ -39,6 +40,7 @@ class PatientAdmin(NotePages, RecordPages, admin.ModelAdmin[Patient]):
     #: Only shows the search box: `get_search_results` does the search.
     search_fields = ("search_text",)
     search_help_text = _("Names in any order, birth date, phone, or record number.")
+    change_list_template = "admin/patients/patient/change_list.html"
     actions = None
     readonly_fields = ("record_number", "identity_status", "deceased_at", "user", "created_at", "changed_at")
     fieldsets = (

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from medisecure.accounts.models import User
 from patients.access import may_read_record
+from patients.admin.offers import sees_access
 
 Shown = Callable[[User, UUID], bool]
 
@@ -35,6 +36,7 @@ class Tab:
 
 TABS: Final = (
     Tab("identity", _("Identity"), "patients_patient_change"),
+    Tab("access", _("Access and choices"), "patients_patient_access", sees_access),
     Tab("record", _("Medical record"), "patients_patient_record", may_read_record),
     Tab("notes", _("Notes"), "patients_patient_notes", may_read_record),
 )

@@ -14,7 +14,7 @@ def make_roles(apps, schema_editor):
         config.models_module = True
         create_permissions(config, apps=apps, verbosity=0, using=schema_editor.connection.alias)
         config.models_module = None
-    sync_roles(apps, using=schema_editor.connection.alias)
+    sync_roles(apps, using=schema_editor.connection.alias, strict=False)
 
 
 class Migration(migrations.Migration):

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from medisecure import backends
 from medisecure import env as environment
+from medisecure.access_times import access_times
 from medisecure.celery import queues
 from medisecure.schedule import SCHEDULE
 
@@ -260,14 +261,7 @@ NO_SHOW_MONTHS = env.integer("NO_SHOW_MONTHS", 12, low=1, high=60)
 
 #: Hours before a visit at which its patient is reminded of it.
 REMINDER_HOURS = env.numbers("REMINDER_HOURS", (48, 2), low=1, high=240, most=5)
-CARE_BEFORE = timedelta(days=env.integer("CARE_BEFORE_DAYS", 30, low=0, high=365))  # each: deploy/env.example
-CARE_AFTER = timedelta(days=env.integer("CARE_AFTER_DAYS", 90, low=0, high=3650))
-UNIT_AFTER = timedelta(days=env.integer("UNIT_AFTER_DAYS", 15, low=0, high=365))
-EMERGENCY_HOURS = env.integer("EMERGENCY_HOURS", 4, low=1, high=72)
-EMERGENCY_DAILY_ALERT = env.integer("EMERGENCY_DAILY_ALERT", 3, low=1, high=1000)
-EMERGENCY_DAILY_LIMIT = env.integer("EMERGENCY_DAILY_LIMIT", 20, low=1, high=1000)
-EMERGENCY_REVIEW_DAYS = env.integer("EMERGENCY_REVIEW_DAYS", 7, low=1, high=90)
-EMERGENCY_PATIENT_NOTICE_HOURS = env.integer("EMERGENCY_PATIENT_NOTICE_HOURS", 0, low=0, high=720)
+ACCESS = access_times(env)
 
 #: How long a time that became free is kept for whom the waiting list offers it to, and the local hours of offers.
 WAITING_OFFER_MINUTES = env.integer("WAITING_OFFER_MINUTES", 120, low=15, high=2880)

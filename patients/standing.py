@@ -31,7 +31,7 @@ from patients.rules import consent, representation
 
 def relations(actor: User) -> QuerySet[CareRelation]:
     """The actor's own care relations whose window is open now."""
-    earliest_end, latest_start = rules.care_window(clock.now(), settings.CARE_BEFORE, settings.CARE_AFTER)
+    earliest_end, latest_start = rules.care_window(clock.now(), settings.ACCESS.care_before, settings.ACCESS.care_after)
     return CareRelation.objects.filter(
         practitioner__user=actor,
         practitioner__active=True,
@@ -57,7 +57,7 @@ def unit_stays(actor: User) -> QuerySet[UnitStay]:
     """Stays in the actor's units that last, or ended a short while ago."""
     now = clock.now()
     return UnitStay.objects.filter(
-        Q(ends_at=None) | Q(ends_at__gte=now - settings.UNIT_AFTER),
+        Q(ends_at=None) | Q(ends_at__gte=now - settings.ACCESS.unit_after),
         unit__in=memberships(actor).values("unit_id"),
         starts_at__lte=now,
     )

@@ -154,7 +154,7 @@ class AccessPages(WorkspacePages):
             request.POST if request.method == "POST" else None,
             initial={"record_number": request.GET.get("record_number", "")[:40]},
         )
-        if form.is_valid() and (patient_id := self._open(actor, form)):
+        if form.is_valid() and (patient_id := self._open_emergency(actor, form)):
             messages.warning(request, _("The record is open to you. The privacy officer has been told."))
             return HttpResponseRedirect(reverse("admin:patients_patient_record", args=[patient_id]))
         context = {
@@ -167,7 +167,7 @@ class AccessPages(WorkspacePages):
         return TemplateResponse(request, "admin/patients/patient/emergency.html", context, status=status)
 
     @staticmethod
-    def _open(actor: User, form: EmergencyForm) -> UUID | None:
+    def _open_emergency(actor: User, form: EmergencyForm) -> UUID | None:
         values = form.cleaned_data
         try:
             services.check_reason(values["reason_code"], values["reason"])

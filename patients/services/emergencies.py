@@ -130,7 +130,7 @@ def _open(actor: User, patient_id: UUID, reason_code: str, reason: str) -> Emerg
         raise Conflict(_("You may open this record as it is: no emergency access is needed."))
     now = clock.now()
     today = EmergencyAccess.objects.filter(user=actor, opened_at__gte=_start_of_day()).count()
-    if emergency.over_limit(today, settings.EMERGENCY_DAILY_LIMIT):
+    if emergency.over_limit(today, settings.ACCESS.daily_limit):
         raise Conflict(_("You have reached the number of emergency accesses for today. Call the privacy officer."))
     row = EmergencyAccess.objects.create(
         patient_id=patient_id,
@@ -138,13 +138,13 @@ def _open(actor: User, patient_id: UUID, reason_code: str, reason: str) -> Emerg
         reason_code=reason_code,
         reason=reason,
         opened_at=now,
-        ends_at=now + timedelta(hours=settings.EMERGENCY_HOURS),
-        over_alert=emergency.over_limit(today + 1, settings.EMERGENCY_DAILY_ALERT),
-        review_due_at=emergency.review_due(now, settings.EMERGENCY_REVIEW_DAYS),
+        ends_at=now + timedelta(hours=settings.ACCESS.emergency_hours),
+        over_alert=emergency.over_limit(today + 1, settings.ACCESS.daily_alert),
+        review_due_at=emergency.review_due(now, settings.ACCESS.review_days),
     )
     _write_down(actor, row, "break-glass", rules.BREAK_GLASS)
     _tell_officers(row, actor)
-    if not settings.EMERGENCY_PATIENT_NOTICE_HOURS:
+    if not settings.ACCESS.patient_notice_hours:
         tell_patient(row)
     return row
 
@@ -188,7 +188,7 @@ def review_emergency(*, actor: User, emergency_id: UUID, verdict: str, comment: 
 
 def tell_due_patients() -> int:
     """Tell the patients whose delay is over. Returns how many accesses were told of."""
-    due = clock.now() - timedelta(hours=settings.EMERGENCY_PATIENT_NOTICE_HOURS)
+    due = clock.now() - timedelta(hours=settings.ACCESS.patient_notice_hours)
     rows = EmergencyAccess.objects.filter(patient_told_at=None, opened_at__lte=due).order_by("opened_at")[:200]
     for row in rows:
         tell_patient(row)
@@ -232,7 +232,7 @@ def _tell_officers(row: EmergencyAccess, actor: User) -> None:
                 "when": _when(row.opened_at, officer.language),
                 "path": path,
                 "many": row.over_alert,
-                "days": settings.EMERGENCY_REVIEW_DAYS,
+                "days": settings.ACCESS.review_days,
             },
             user_id=officer.id,
         )

@@ -84,7 +84,8 @@ def _described() -> set[str]:
 
 
 def _read_by_code() -> set[str]:
-    found = set(re.findall(r"\benv\.\w+\(\s*\"([A-Z][A-Z0-9_]*)\"", _read(ROOT / "medisecure" / "settings.py")))
+    text = "".join(_read(ROOT / "medisecure" / name) for name in ("settings.py", "access_times.py"))
+    found = set(re.findall(r"\benv\.\w+\(\s*\"([A-Z][A-Z0-9_]*)\"", text))
     gunicorn = _read(ROOT / "deploy" / "gunicorn.conf.py")
     return found | set(re.findall(r"os\.environ\.get\(\s*\"([A-Z][A-Z0-9_]*)\"", gunicorn))
 

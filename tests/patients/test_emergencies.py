@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -62,7 +63,7 @@ def test_it_opens_the_record_and_every_entry_says_by_what(dr_bose: User, asha_ca
 
 
 def test_it_ends_by_itself(dr_bose: User, asha_card: PatientCard, settings: Settings) -> None:
-    settings.EMERGENCY_HOURS = 2
+    settings.ACCESS = replace(settings.ACCESS, emergency_hours=2)
     open_it(dr_bose, asha_card)
     with time_machine.travel(clock.now() + timedelta(minutes=119)):
         assert may_read_record(dr_bose, asha_card.id)
@@ -150,7 +151,7 @@ def test_the_privacy_officer_and_the_patient_are_told_without_a_name(
 def test_the_patient_is_told_after_the_delay_and_once(
     asha: User, dr_bose: User, asha_card: PatientCard, settings: Settings
 ) -> None:
-    settings.EMERGENCY_PATIENT_NOTICE_HOURS = 24
+    settings.ACCESS = replace(settings.ACCESS, patient_notice_hours=24)
     open_it(dr_bose, asha_card)
     assert tell_due_patients() == 0
     assert not Notice.objects.filter(user_id=asha.id).exists()
@@ -161,7 +162,7 @@ def test_the_patient_is_told_after_the_delay_and_once(
 
 
 def test_many_a_day_warn_and_too_many_are_refused(olga: User, dr_bose: User, settings: Settings) -> None:
-    settings.EMERGENCY_DAILY_ALERT, settings.EMERGENCY_DAILY_LIMIT = 2, 3
+    settings.ACCESS = replace(settings.ACCESS, daily_alert=2, daily_limit=3)
     cards = [
         register_patient(
             actor=None, identity=Identity(family_name=f"Un{n}", given_names="Zoé", birth_date=date(1990, 1, 1))

@@ -48,7 +48,7 @@ def test_after_the_discharge_it_closes_when_the_days_are_over(
     stay = admit(actor=rita, patient_id=asha_card.id, unit_id=ward.id)
     discharge(actor=rita, stay_id=stay.id, version=stay.version)
     assert sees(nurse_chen, asha_card.id)
-    with time_machine.travel(clock.now() + settings.UNIT_AFTER + timedelta(minutes=1)):
+    with time_machine.travel(clock.now() + settings.ACCESS.unit_after + timedelta(minutes=1)):
         assert not sees(nurse_chen, asha_card.id)
 
 

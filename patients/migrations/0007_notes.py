@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0006_access'),
+        ('patients', '0004_search_index'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -78,12 +78,14 @@ __all__ = [
     "must_confirm",
     "my_appointments",
     "my_wishes",
+    "next_free",
     "no_show",
     "no_shows",
     "offer_of_link",
     "offered",
     "open_offers",
     "resume_wish",
+    "places_open",
     "seed_appointment",
     "start",
     "visit_of_link",
@@ -233,7 +235,8 @@ def free_slots(
     last: date,
     practitioner_ids: Sequence[UUID] | None = None,
     specialty: str | None = None,
-) -> list[Slot]:
+    place: str | None = None,
+) -> Sequence[Slot]:
     """See `selectors.free_slots`."""
     return selectors.free_slots(
         actor=actor,
@@ -242,7 +245,33 @@ def free_slots(
         last=last,
         practitioner_ids=practitioner_ids,
         specialty=specialty,
+        place=place,
     )
+
+
+def next_free(
+    *,
+    actor: User,
+    type_code: str,
+    first: date | None = None,
+    practitioner_ids: Sequence[UUID] | None = None,
+    specialty: str | None = None,
+    place: str | None = None,
+) -> list[Slot]:
+    """See `selectors.next_free`."""
+    return selectors.next_free(
+        actor=actor,
+        type_code=type_code,
+        first=first,
+        practitioner_ids=practitioner_ids,
+        specialty=specialty,
+        place=place,
+    )
+
+
+def places_open() -> list[str]:
+    """The places where somebody receives, by name."""
+    return selectors.places_open()
 
 
 def appointment_types(actor: User) -> list[TypeCard]:

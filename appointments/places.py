@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import overload
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from appointments import access, rules
 from appointments.calendars import opening_of, visit_of
-from appointments.models import Appointment, AppointmentType, Calendar, Leave, WaitingOffer
+from appointments.models import AppointmentType, Calendar, Leave
+from appointments.occupied import busy
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import Invalid, Text
@@ -96,35 +97,6 @@ def calendars_for(practitioner_ids: Collection[UUID], type_code: str) -> list[Ca
     return [row for row in rows if type_code in row.type_codes]
 
 
-def busy_spans(practitioner_ids: Collection[UUID], span: rules.Span) -> Mapping[UUID, list[rules.Span]]:
-    """What keeps each practitioner from receiving: visits with their buffers, times
-    that are kept for the waiting list, and leave. Three queries for any number."""
-    found: dict[UUID, list[rules.Span]] = defaultdict(list)
-    ids = list(practitioner_ids)
-    visits = Appointment.objects.filter(
-        practitioner_id__in=ids,
-        busy_start__gt=span.start - rules.LONGEST,
-        busy_start__lt=span.end,
-        busy_end__gt=span.start,
-        status__in=[status.value for status in rules.OCCUPYING],
-    ).order_by()
-    kept = WaitingOffer.objects.filter(
-        practitioner_id__in=ids,
-        status=WaitingOffer.Status.OPEN,
-        expires__gt=clock.now(),
-        busy_start__lt=span.end,
-        busy_end__gt=span.start,
-    ).order_by()
-    leaves = Leave.objects.filter(practitioner_id__in=ids, start__lt=span.end, end__gt=span.start).order_by()
-    for practitioner_id, start, end in visits.values_list("practitioner_id", "busy_start", "busy_end"):
-        found[practitioner_id].append(rules.Span(start, end))
-    for practitioner_id, start, end in kept.values_list("practitioner_id", "busy_start", "busy_end"):
-        found[practitioner_id].append(rules.Span(start, end))
-    for practitioner_id, start, end in leaves.values_list("practitioner_id", "start", "end"):
-        found[practitioner_id].append(rules.Span(start, end))
-    return found
-
-
 def check_days(first: date, last: date) -> None:
     if last < first:
         raise Invalid({"to": [_("This is before the first day.")]})
@@ -132,9 +104,63 @@ def check_days(first: date, last: date) -> None:
         raise Invalid({"to": [_("Ask for %(count)d days at most.") % {"count": MOST_DAYS}]})
 
 
-def free_slots(
-    calendars: Iterable[Calendar], kind: AppointmentType, *, first: date, last: date, staff: bool
-) -> list[Slot]:
+class Slots(Sequence[Slot]):
+    """Free slots by start, then by practitioner. One is made when it is looked at: a question about fifty practitioners
+    finds tens of thousands, of which a page shows some."""
+
+    __slots__ = ("_calendars", "_kind", "_length", "_packed")
+
+    def __init__(self, kind: AppointmentType, found: Iterable[tuple[Calendar, Iterable[int]]]) -> None:
+        by_practitioner = sorted(found, key=lambda pair: (str(pair[0].practitioner_id), pair[0].id))
+        self._kind, self._length = kind, timedelta(minutes=kind.duration_minutes)
+        self._calendars = [calendar for calendar, _seconds in by_practitioner]
+        # The second and the calendar's place in one number: sorting a list of numbers is all that is left to do.
+        count = len(self._calendars)
+        self._packed = [
+            second * count + place for place, (_row, seconds) in enumerate(by_practitioner) for second in seconds
+        ]
+        self._packed.sort()
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    @overload
+    def __getitem__(self, index: int) -> Slot: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Slot]: ...
+    def __getitem__(self, index: int | slice) -> Slot | list[Slot]:
+        if isinstance(index, slice):
+            return [self._slot(packed) for packed in self._packed[index]]
+        return self._slot(self._packed[index])
+
+    def _slot(self, packed: int) -> Slot:
+        second, place = divmod(packed, len(self._calendars))
+        calendar, start = self._calendars[place], rules.instant(second)
+        return Slot(
+            calendar.practitioner_id,
+            calendar.id,
+            self._kind.code,
+            start,
+            start + self._length,
+            calendar.zone,
+            calendar.place,
+        )
+
+    def first_of_each(self) -> list[Slot]:
+        """The first slot of each practitioner, by start."""
+        found: dict[UUID, Slot] = {}
+        unseen = {calendar.practitioner_id for calendar in self._calendars}
+        for packed in self._packed:
+            practitioner_id = self._calendars[packed % len(self._calendars)].practitioner_id
+            if practitioner_id in unseen:
+                unseen.discard(practitioner_id)
+                found[practitioner_id] = self._slot(packed)
+                if not unseen:
+                    break
+        return list(found.values())
+
+
+def free_slots(calendars: Iterable[Calendar], kind: AppointmentType, *, first: date, last: date, staff: bool) -> Slots:
     """The free slots of these calendars on the local dates `first` to `last`, by start. Staff need no lead time."""
     now = clock.now()
     today = now.date()
@@ -142,28 +168,25 @@ def free_slots(
     last = min(last, today + _NEVER_AFTER)
     rows = list(calendars)
     if last < first or not rows:
-        return []
+        return Slots(kind, ())
     visit = visit_of(kind)
     # No zone is further than a day from UTC.
-    span = rules.Span(_midnight(first - timedelta(days=1)), _midnight(last + timedelta(days=2)))
-    busy = busy_spans({row.practitioner_id for row in rows}, span)
+    begin, end = _midnight(first - timedelta(days=1)), _midnight(last + timedelta(days=2))
+    taken = busy({row.practitioner_id for row in rows}, begin, end)
     found = []
     for row in rows:
         earliest, latest = _bounds(row, now, staff=staff)
-        starts = rules.free_starts(
+        starts = rules.free_seconds(
             opening_of(row),
             visit,
             first=first,
             last=last,
-            busy=busy.get(row.practitioner_id, ()),
+            taken=taken[row.practitioner_id],
             earliest=earliest,
             latest=latest,
         )
-        found += [
-            Slot(row.practitioner_id, row.id, kind.code, start, start + visit.duration, row.zone, row.place)
-            for start in starts
-        ]
-    return sorted(found, key=lambda slot: (slot.start, str(slot.practitioner_id)))
+        found.append((row, starts))
+    return Slots(kind, found)
 
 
 def _bounds(calendar: Calendar, now: datetime, *, staff: bool) -> tuple[datetime, datetime]:

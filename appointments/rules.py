@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
+from math import ceil, floor
+from operator import attrgetter, itemgetter
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -25,6 +28,8 @@ LONGEST: Final = timedelta(hours=12)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE: Final = timedelta(minutes=1)
 _CELL: Final = CELL_MINUTES * 60
+#: A cell after every other: the wall at the end of all time.
+_NEVER: Final = 1 << 40
 
 
 class Status(StrEnum):
@@ -116,6 +121,8 @@ class Opening:
     valid_from: date
     valid_until: date | None = None
     exceptions: Mapping[date, Sequence[Hours]] | None = None
+    #: Dates on which the weekly hours do not apply; an exception opens one of them.
+    holidays: Container[date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,37 +172,51 @@ def _utc(day: date, minutes: int, zone: ZoneInfo, *, last: bool) -> datetime:
     return late
 
 
-def opening_spans(opening: Opening, day: date) -> list[Span]:
-    """When the calendar is open on this local date, in UTC and in order."""
+@lru_cache(maxsize=1 << 16)
+def _second(day: date, minutes: int, zone: ZoneInfo, last: bool) -> int:
+    """`_utc` in seconds since 1970. Kept, because all practitioners of a place open at the same few times of a day."""
+    return int(_utc(day, minutes, zone, last=last).timestamp())
+
+
+def _opening_seconds(opening: Opening, day: date) -> list[tuple[int, int]]:
+    """When the calendar is open on this local date, in seconds since 1970 and in order."""
     if day < opening.valid_from or (opening.valid_until is not None and day > opening.valid_until):
         return []
     exceptions = opening.exceptions or {}
-    hours = exceptions[day] if day in exceptions else opening.weekly.get(day.weekday(), ())
+    if day in exceptions:
+        hours = exceptions[day]
+    else:
+        hours = () if day in opening.holidays else opening.weekly.get(day.weekday(), ())
     found = []
-    for item in sorted(hours, key=lambda one: one.start):
-        span = Span(
-            _utc(day, item.start, opening.zone, last=False),
-            # The day ends at the first midnight, also where the clocks go back over it.
-            _utc(day, item.end, opening.zone, last=item.end < 1440),
-        )
-        if span.start < span.end:
-            found.append(span)
+    for item in sorted(hours, key=attrgetter("start")):
+        start = _second(day, item.start, opening.zone, False)
+        # The day ends at the first midnight, also where the clocks go back over it.
+        end = _second(day, item.end, opening.zone, item.end < 1440)
+        if start < end:
+            found.append((start, end))
     return found
+
+
+def opening_spans(opening: Opening, day: date) -> list[Span]:
+    """When the calendar is open on this local date, in UTC and in order."""
+    return [Span(instant(start), instant(end)) for start, end in _opening_seconds(opening, day)]
+
+
+def instant(second: int) -> datetime:
+    """The instant in UTC of a number of seconds since 1970."""
+    return _EPOCH + timedelta(seconds=second)
 
 
 def _seconds(length: timedelta) -> int:
     return length // timedelta(seconds=1)
 
 
-def _cell_below(instant: datetime) -> int:
-    return (instant - _EPOCH) // CELL
+def cell_range(start: datetime, end: datetime) -> tuple[int, int]:
+    """The cells that the span touches, as numbers since 1970: from the first up to, not including, the second."""
+    return (start - _EPOCH) // CELL, -((_EPOCH - end) // CELL)
 
 
-def _cell_above(instant: datetime) -> int:
-    return -((_EPOCH - instant) // CELL)
-
-
-def _merge(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def merge(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """The same cells as disjoint ranges in order."""
     found: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
@@ -241,25 +262,52 @@ def free_starts(
     Starts stand on the grid that begins when a range opens. The visit itself lies in the opening hours; with its
     buffers it touches no span of `busy` (visits with their buffers, leave). `earliest` and `latest` bound the start.
     """
-    # Whole numbers, because this loop runs tens of thousands of times for one question: cells and seconds since 1970.
-    taken = _merge([(_cell_below(span.start), _cell_above(span.end)) for span in busy])
-    ends = [end for _start, end in taken]
+    taken = merge(cell_range(span.start, span.end) for span in busy)
+    found = free_seconds(opening, visit, first=first, last=last, taken=taken, earliest=earliest, latest=latest)
+    return [instant(second) for second in found]
+
+
+def free_seconds(
+    opening: Opening,
+    visit: Visit,
+    *,
+    first: date,
+    last: date,
+    taken: Sequence[tuple[int, int]],
+    earliest: datetime,
+    latest: datetime,
+) -> list[int]:
+    """`free_starts` in seconds since 1970, with what is busy as cells that `merge` has put in order.
+
+    Whole numbers, and one step for each gap between what is taken instead of one for each start: a month of fifty
+    practitioners has fifty thousand starts.
+    """
     step, length = _seconds(opening.grid), _seconds(visit.duration)
     before, after = _seconds(visit.buffer_before), length + _seconds(visit.buffer_after)
-    low, high = earliest.timestamp(), latest.timestamp()
-    found = []
+    low, high = ceil(earliest.timestamp()), floor(latest.timestamp())
+    walls = [*taken, (_NEVER, _NEVER)]
+    ends = [end for _start, end in walls]
+    found: list[int] = []
+    reached, again = 0, False
     for day in days(first, last):
-        for span in opening_spans(opening, day):
-            begin, end = int(span.start.timestamp()), int(span.end.timestamp())
-            for start in range(begin, end - length + 1, step):
-                if not low <= start <= high:
-                    continue
-                # Of the taken ones only the first that ends after the wanted one has begun can be in its way.
-                at = bisect_right(ends, (start - before) // _CELL)
-                if at == len(taken) or taken[at][0] * _CELL >= start + after:
-                    found.append(span.start + timedelta(seconds=start - begin))
-    # Two ranges of a day that overlap offer the same start twice.
-    return sorted(set(found))
+        for begin, end in _opening_seconds(opening, day):
+            # Two ranges of a day that overlap offer the same start twice.
+            again, reached = again or begin < reached, max(reached, end)
+            bottom, top = max(begin, low), min(end - length, high)
+            at = bisect_right(ends, (bottom - before) // _CELL)
+            while bottom <= top:
+                wall_begins, wall_ends = walls[at]
+                gap_ends = min(top, wall_begins * _CELL - after)
+                found.extend(range(bottom + (begin - bottom) % step, gap_ends + 1, step))
+                bottom = max(bottom, wall_ends * _CELL + before)
+                at += 1
+    return sorted(set(found)) if again else found
+
+
+def is_free(taken: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """True when no range of `taken` (cells, in order) touches the seconds from `start` up to `end`."""
+    at = bisect_right(taken, start // _CELL, key=itemgetter(1))
+    return at == len(taken) or taken[at][0] * _CELL >= end
 
 
 def offers(opening: Opening, visit: Visit, start: datetime) -> bool:

@@ -12,15 +12,18 @@ from django.utils.translation import gettext as _
 
 from appointments import access, places
 from appointments.models import Appointment, AppointmentHistory, AppointmentType, Calendar
-from appointments.places import Slot
+from appointments.places import Slot, Slots
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
+from medisecure.kernel import clock
 from medisecure.kernel.errors import Invalid, NotFound
 from medisecure.kernel.models import PinnedQuerySet
 from patients import interface as patients
 
 #: Practitioners in one question about free slots.
 MOST_PRACTITIONERS = 200
+#: Days that the search for the next free slot looks through at a time.
+_STRETCH = 31
 
 
 def free_slots(
@@ -31,32 +34,79 @@ def free_slots(
     last: date,
     practitioner_ids: Sequence[UUID] | None = None,
     specialty: str | None = None,
-) -> list[Slot]:
-    """Free slots for a type on the local dates `first` to `last` (62 days at most), of the practitioners named or of a
-    specialty, by start. The number of queries is the same for one practitioner and for fifty.
+    place: str | None = None,
+) -> Slots:
+    """Free slots for a type on the local dates `first` to `last` (62 days at most), by start: of the practitioners
+    named, of a specialty, at a place, or of everyone who offers the type. The number of queries is the same for one
+    practitioner and for fifty.
 
-    Raises Invalid naming the field: from, to, type, practitioner, specialty.
+    Raises Invalid naming the field: from, to, type, practitioner, specialty, place.
     """
     places.check_days(first, last)
     kind = places.find_type(actor, type_code)
+    calendars = _offering(kind, practitioner_ids, specialty, place)
+    return places.free_slots(calendars, kind, first=first, last=last, staff=actor.has_perm(access.BOOK_FOR_OTHERS))
+
+
+def next_free(
+    *,
+    actor: User,
+    type_code: str,
+    first: date | None = None,
+    practitioner_ids: Sequence[UUID] | None = None,
+    specialty: str | None = None,
+    place: str | None = None,
+) -> list[Slot]:
+    """The first free slot of each practitioner from the local date `first` on, however far their calendars are open, by
+    start: the first of all is the next that is available. Who has none is not in it. Raises Invalid as `free_slots`."""
+    kind = places.find_type(actor, type_code)
+    calendars = _offering(kind, practitioner_ids, specialty, place)
+    staff = actor.has_perm(access.BOOK_FOR_OTHERS)
+    day = max(first or date.min, clock.today() - timedelta(days=1))
+    end = clock.today() + timedelta(days=max((row.horizon_days for row in calendars), default=0) + 1)
+    found: list[Slot] = []
+    while calendars and day <= end:
+        last = min(day + timedelta(days=_STRETCH - 1), end)
+        found += places.free_slots(calendars, kind, first=day, last=last, staff=staff).first_of_each()
+        seen = {slot.practitioner_id for slot in found}
+        calendars = [row for row in calendars if row.practitioner_id not in seen]
+        day = last + timedelta(days=1)
+    return found
+
+
+def _offering(
+    kind: AppointmentType, practitioner_ids: Sequence[UUID] | None, specialty: str | None, place: str | None
+) -> list[Calendar]:
+    """The open calendars that offer the type, of those who are asked for."""
     if practitioner_ids:
         if len(practitioner_ids) > MOST_PRACTITIONERS:
             raise Invalid({"practitioner": [_("Name %(count)d at most.") % {"count": MOST_PRACTITIONERS}]})
         cards = patients.practitioner_cards(practitioner_ids)
         if any(one not in cards or not cards[one].active for one in practitioner_ids):
             raise Invalid({"practitioner": [_("There is no such practitioner.")]})
-        ids = list(cards)
-    elif specialty:
-        known = {card.id for card in patients.practitioners(specialty)}
-        if not known:
-            raise Invalid({"specialty": [_("Nobody here has this specialty.")]})
-        # Of those, the ones who receive here: an imported record brings practitioners who have no calendar.
-        receiving = Calendar.objects.filter(active=True).values_list("practitioner_id", flat=True)
-        ids = sorted(known.intersection(receiving))[:MOST_PRACTITIONERS]
+        known = set(cards)
     else:
-        raise Invalid({"practitioner": [_("Name a practitioner or a specialty.")]})
-    calendars = places.calendars_for(ids, kind.code)
-    return places.free_slots(calendars, kind, first=first, last=last, staff=actor.has_perm(access.BOOK_FOR_OTHERS))
+        known = {card.id for card in patients.practitioners(specialty)}
+        if specialty and not known:
+            raise Invalid({"specialty": [_("Nobody here has this specialty.")]})
+    # Those who receive here: an imported record brings practitioners by the hundred who have no calendar.
+    rows = Calendar.objects.filter(active=True)
+    if place:
+        rows = rows.filter(place=place)
+    if len(known) <= MOST_PRACTITIONERS:
+        rows = rows.filter(practitioner_id__in=list(known))
+    found = [row for row in rows.order_by("id") if row.practitioner_id in known]
+    if place and not found:
+        raise Invalid({"place": [_("Nobody receives at this place.")]})
+    offering = [row for row in found if kind.code in row.type_codes]
+    if len({row.practitioner_id for row in offering}) > MOST_PRACTITIONERS:
+        raise Invalid({"practitioner": [_("This asks for too many practitioners. Name some, a specialty or a place.")]})
+    return offering
+
+
+def places_open() -> list[str]:
+    """The places where somebody receives, by name."""
+    return sorted(set(Calendar.objects.filter(active=True).values_list("place", flat=True)))
 
 
 def day_bounds(day: date, zone: str = "") -> tuple[datetime, datetime]:

@@ -8,11 +8,13 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from appointments.calendars import calendar_errors, type_errors
 from appointments.models import AppointmentType, Calendar, Leave
+from appointments.occupied import forget_busy
 from medisecure.kernel.errors import NotFound
 from patients import interface as patients
 
@@ -200,6 +202,21 @@ class LeaveAdmin(_WithPractitioner, _OfCalendars, admin.ModelAdmin[Leave]):
     list_display = ("practitioner", "start", "end", "reason")
     list_filter = ("reason",)
     date_hierarchy = "start"
+
+    def save_model(self, request: HttpRequest, obj: Leave, form: Any, change: bool) -> None:
+        before = Leave.objects.filter(id=obj.id).values_list("practitioner_id", flat=True)
+        forgotten = {obj.practitioner_id, *before}
+        super().save_model(request, obj, form, change)
+        forget_busy(*forgotten)
+
+    def delete_model(self, request: HttpRequest, obj: Leave) -> None:
+        super().delete_model(request, obj)
+        forget_busy(obj.practitioner_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Leave]) -> None:
+        forgotten = set(queryset.values_list("practitioner_id", flat=True))
+        super().delete_queryset(request, queryset)
+        forget_busy(*forgotten)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("appointments.change_calendar")

@@ -17,18 +17,29 @@ from patients import interface as patients
 _DAY_MESSAGES: dict[str, str | Any] = {"invalid": _("Write the day as in 2026-03-03.")}
 
 
-class SlotQuery(serializers.Serializer[None]):
-    practitioner = serializers.ListField(
-        child=serializers.UUIDField(), required=False, help_text="May be repeated. This or `specialty` is needed."
-    )
+class NextQuery(serializers.Serializer[None]):
+    """Who is asked for: practitioners, or those of a specialty, at a place, or everyone who offers the type."""
+
+    practitioner = serializers.ListField(child=serializers.UUIDField(), required=False, help_text="May be repeated.")
     specialty = serializers.CharField(max_length=80, required=False, help_text="A specialty's code.")
+    place = serializers.CharField(max_length=120, required=False, help_text="A place, as calendars name it.")
     type = serializers.CharField(max_length=40, help_text="A code of `GET /api/appointment-types`.")
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        # `from` is a word of Python's, so it cannot be written as an attribute.
+        fields["from"] = serializers.DateField(
+            required=False, error_messages=_DAY_MESSAGES, help_text="First local day, 2026-03-03; today unless told."
+        )
+        return fields
+
+
+class SlotQuery(NextQuery):
     limit = serializers.IntegerField(
         min_value=1, max_value=5000, default=1000, help_text="Slots in the answer, at most."
     )
 
     def get_fields(self) -> dict[str, Any]:
-        # `from` is a word of Python's, so these two cannot be written as attributes.
         fields = super().get_fields()
         fields["from"] = serializers.DateField(error_messages=_DAY_MESSAGES, help_text="First local day, 2026-03-03.")
         fields["to"] = serializers.DateField(
@@ -53,6 +64,10 @@ class SlotOut(serializers.Serializer[Slot]):
 
 class SlotsOut(serializers.Serializer[dict[str, Any]]):
     count = serializers.IntegerField(help_text="All free slots found, also those beyond `limit`.")
+    results = SlotOut(many=True)
+
+
+class NextOut(serializers.Serializer[dict[str, Any]]):
     results = SlotOut(many=True)
 
 

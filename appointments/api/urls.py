@@ -9,6 +9,7 @@ _ONE = "appointments/<uuid:appointment_id>"
 urlpatterns = [
     path("appointment-types", views.Types.as_view(), name="api-appointment-types"),
     path("slots", views.Slots.as_view(), name="api-slots"),
+    path("slots/next", views.NextSlots.as_view(), name="api-slots-next"),
     path("appointments", views.Appointments.as_view(), name="api-appointments"),
     path(_ONE, views.OneAppointment.as_view(), name="api-appointment"),
     path(f"{_ONE}/cancel", views.Cancel.as_view(), name="api-appointment-cancel"),

@@ -44,15 +44,30 @@ class Types(APIView):
         return Response(serializers.TypeOut(kinds, many=True).data)
 
 
+_WHO = [
+    OpenApiParameter("practitioner", OpenApiTypes.UUID, many=True, description="May be repeated."),
+    OpenApiParameter("specialty", str, description="A specialty's code, in the place of practitioners."),
+    OpenApiParameter("place", str, description="Only at this place."),
+    OpenApiParameter("type", str, required=True, description="A code of `GET /api/appointment-types`."),
+]
+
+
+def _who(asked: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type_code": asked["type"],
+        "practitioner_ids": asked.get("practitioner"),
+        "specialty": asked.get("specialty"),
+        "place": asked.get("place"),
+    }
+
+
 class Slots(APIView):
-    """Free slots by practitioner or specialty, by start."""
+    """Free slots by practitioner, specialty, place or type alone, by start."""
 
     @extend_schema(
         operation_id="slots",
         parameters=[
-            OpenApiParameter("practitioner", OpenApiTypes.UUID, many=True, description="May be repeated."),
-            OpenApiParameter("specialty", str, description="A specialty's code, in the place of practitioners."),
-            OpenApiParameter("type", str, required=True, description="A code of `GET /api/appointment-types`."),
+            *_WHO,
             OpenApiParameter("from", OpenApiTypes.DATE, required=True, description="First local day."),
             OpenApiParameter("to", OpenApiTypes.DATE, required=True, description="Last local day; 62 days at most."),
             OpenApiParameter("limit", int, description="Slots in the answer, at most; 1000 unless told."),
@@ -61,15 +76,23 @@ class Slots(APIView):
     )
     def get(self, request: Request) -> Response:
         asked = _read(serializers.SlotQuery(data=request.query_params))
-        found = selectors.free_slots(
-            actor=_actor(request),
-            type_code=asked["type"],
-            first=asked["from"],
-            last=asked["to"],
-            practitioner_ids=asked.get("practitioner"),
-            specialty=asked.get("specialty"),
-        )
+        found = selectors.free_slots(actor=_actor(request), first=asked["from"], last=asked["to"], **_who(asked))
         return Response(serializers.SlotsOut({"count": len(found), "results": found[: asked["limit"]]}).data)
+
+
+class NextSlots(APIView):
+    """The first free slot of each practitioner, by start: the first of all is the next that is available. Looks as far
+    ahead as calendars are open."""
+
+    @extend_schema(
+        operation_id="slots_next",
+        parameters=[*_WHO, OpenApiParameter("from", OpenApiTypes.DATE, description="First local day; today's.")],
+        responses={200: serializers.NextOut, 422: _INVALID},
+    )
+    def get(self, request: Request) -> Response:
+        asked = _read(serializers.NextQuery(data=request.query_params))
+        found = selectors.next_free(actor=_actor(request), first=asked.get("from"), **_who(asked))
+        return Response(serializers.NextOut({"results": found}).data)
 
 
 class Appointments(APIView):

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from appointments import rules
 from appointments.models import Appointment, OccupancyCell
+from appointments.occupied import forget_busy
 from medisecure.kernel.errors import PatientBusy, SlotTaken
 
 
@@ -31,6 +32,7 @@ def claim(appointment: Appointment) -> None:
     Raises SlotTaken or PatientBusy when somebody holds one, as far as this transaction can see; IntegrityError when
     somebody else's transaction was faster, which `refusal` then explains.
     """
+    forget_busy(appointment.practitioner_id)
     wanted_practitioner, wanted_patient = practitioner_keys(appointment), patient_keys(appointment)
     holders = dict(
         OccupancyCell.objects.filter(key__in=[*wanted_practitioner, *wanted_patient]).values_list(
@@ -66,6 +68,7 @@ def refusal(appointment: Appointment) -> SlotTaken | PatientBusy:
 def release(appointment: Appointment, *, keep: Iterable[str] = ()) -> None:
     """Give back what the appointment holds, except `keep`. A cell that lies under an overbooked visit passes to that
     visit: cancelling the first of two must not offer the time of the second to a third."""
+    forget_busy(appointment.practitioner_id)
     kept = set(keep)
     held = OccupancyCell.objects.filter(appointment_id=appointment.id).values_list("key", flat=True)
     freed = {key for key in held if key not in kept}

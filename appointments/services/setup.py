@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from appointments import access, rules
 from appointments.calendars import calendar_errors, opening_of, type_errors, visit_of
 from appointments.models import Appointment, AppointmentType, Calendar, Leave
+from appointments.occupied import forget_busy
 from appointments.places import calendars_for
 from appointments.services import cells, tickets
 from appointments.services.changes import remember
@@ -100,6 +101,7 @@ def add_leave(*, practitioner_id: UUID, start: datetime, end: datetime, reason: 
     leave = Leave(practitioner_id=practitioner_id, start=start, end=end, reason=reason)
     _check_fields(leave)
     leave.save()
+    forget_busy(practitioner_id)
     return leave.id
 
 

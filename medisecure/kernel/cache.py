@@ -40,10 +40,12 @@ PRACTITIONER_SECONDS: Final = 600
 RECORD_SECONDS: Final = 300
 #: The ids that a search found: long enough to leaf through the pages and to type the next letter again.
 SEARCH_SECONDS: Final = 30
+#: When practitioners are busy. Each change drops it; this bounds what a change that could not drop it leaves behind.
+BUSY_SECONDS: Final = 300
 #: Signed URLs inside a cached record must outlive the cache entry (design §5).
 RECORD_URL_SECONDS: Final = 900
 
-_GENERATION_SECONDS: Final = 7 * 24 * 3600
+GENERATION_SECONDS: Final = 7 * 24 * 3600
 #: In the last fifth of its life a value is made anew by one reader, so that no key that is in use ever expires.
 _RENEW_AFTER: Final = 0.8
 _POLL_SECONDS: Final = (0.01, 0.04)
@@ -55,7 +57,7 @@ READS: Final = Counter(
     ["kind", "result"],
 )
 #: Kinds are the first word of a scope; whatever else comes is counted as one.
-KINDS: Final = frozenset({"patient", "practitioner", "record", "search"})
+KINDS: Final = frozenset({"busy", "patient", "practitioner", "record", "search"})
 SEARCH_SCOPE: Final = "search:patients"
 
 
@@ -69,6 +71,10 @@ def practitioner_scope(practitioner_id: UUID) -> str:
 
 def record_scope(patient_id: UUID) -> str:
     return f"record:{patient_id}"
+
+
+def busy_scope(owner_id: UUID) -> str:
+    return f"busy:{owner_id}"
 
 
 def fingerprint(*parts: str) -> str:
@@ -102,23 +108,23 @@ def remember(scope: str, seconds: int, compute: Callable[[], T], *, name: str = 
     the scope the cache is left alone: what is not committed is nobody else's to read, and may be rolled back.
     """
     if _changed_here(scope):
-        _count(scope, "bypass")
+        count(scope, "bypass")
         return compute(), False
     try:
         key = f"{scope}:{name}:{_generation(scope)}"
         kept = _get(key)
     except _Away as away:
         log.warning("cache read failed: %s", away)
-        _count(scope, "error")
+        count(scope, "error")
         return _flights.run(f"{scope}:{name}:{_change}", compute), False
     if kept is None:
         return _first(scope, key, seconds, compute)
     if time.time() >= kept.renew_at:
         with try_lock(key) as mine:
             if mine:
-                _count(scope, "renew")
+                count(scope, "renew")
                 return _compute(key, seconds, compute), False
-    _count(scope, "hit")
+    count(scope, "hit")
     return kept.value, True
 
 
@@ -135,14 +141,14 @@ def _first(scope: str, key: str, seconds: int, compute: Callable[[], T]) -> tupl
             except _Away:
                 break
             if kept is not None:
-                _count(scope, "wait" if waited else "hit")
+                count(scope, "wait" if waited else "hit")
                 return kept.value, True
             if mine:
-                _count(scope, "miss")
+                count(scope, "miss")
                 return _compute(key, seconds, compute), False
         waited = True
         time.sleep(random.uniform(*_POLL_SECONDS))  # noqa: S311 - spreads the next looks, no secret
-    _count(scope, "miss")
+    count(scope, "miss")
     return _compute(key, seconds, compute), False
 
 
@@ -173,7 +179,7 @@ def _generation(scope: str) -> str:
         while (mark := cache.get(key)) is None and time.monotonic() < deadline:
             with try_lock(key) as mine:
                 if mine:
-                    mark = cache.get_or_set(key, lambda: uuid4().hex, _GENERATION_SECONDS)
+                    mark = cache.get_or_set(key, lambda: uuid4().hex, GENERATION_SECONDS)
                     break
             time.sleep(random.uniform(*_POLL_SECONDS))  # noqa: S311 - spreads the next looks, no secret
     except Exception as error:
@@ -183,9 +189,9 @@ def _generation(scope: str) -> str:
     return str(mark)
 
 
-def _count(scope: str, result: str) -> None:
+def count(scope: str, result: str, times: int = 1) -> None:
     kind = scope.partition(":")[0]
-    READS.labels(kind if kind in KINDS else "other", result).inc()
+    READS.labels(kind if kind in KINDS else "other", result).inc(times)
 
 
 def forget(*scopes: str) -> None:
@@ -194,7 +200,7 @@ def forget(*scopes: str) -> None:
     _change = next(_changes)
     for scope in scopes:
         try:
-            cache.set(f"generation:{scope}", uuid4().hex, _GENERATION_SECONDS)
+            cache.set(f"generation:{scope}", uuid4().hex, GENERATION_SECONDS)
         except Exception as error:  # noqa: BLE001
             # The entry outlives this change by its lifetime at most; the log says so.
             log.error("cache entry of a changed item not dropped: %s", type(error).__name__)

@@ -161,6 +161,7 @@ def test_notice_is_asked_of_patients_only() -> None:
 ZONES = (
     "Europe/Paris",
     "Australia/Sydney",
+    "Pacific/Auckland",
     "Australia/Lord_Howe",  # half an hour
     "America/Havana",  # at midnight
     "Asia/Beirut",  # at midnight
@@ -184,7 +185,10 @@ def slow(where: Opening, visit: Visit, first: date, last: date, busy: Sequence[S
     instants = [begin + step * number for number in range(((last - first).days + 3) * 288)]
     for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
         there = [t for t in instants if t.astimezone(where.zone).date() == day]
-        for hours in where.weekly.get(day.weekday(), ()):
+        if day < where.valid_from or (where.valid_until and day > where.valid_until):
+            continue
+        of_day = [] if day in where.holidays else where.weekly.get(day.weekday(), ())
+        for hours in (where.exceptions or {}).get(day, of_day):
             minute = {t: (local := t.astimezone(where.zone)).hour * 60 + local.minute for t in there}
             opens = next((t for t in there if minute[t] >= hours.start), None)
             closes = next((t for t in reversed(there) if minute[t] < hours.end), None)
@@ -210,7 +214,7 @@ hour_ranges = st.tuples(st.integers(0, 287), st.integers(1, 288)).filter(lambda 
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     zone=st.sampled_from(ZONES),
     around=st.sampled_from(CHANGES),
@@ -222,6 +226,10 @@ hour_ranges = st.tuples(st.integers(0, 287), st.integers(1, 288)).filter(lambda 
     before=st.sampled_from([0, 5, 15]),
     after=st.sampled_from([0, 10]),
     busy=st.lists(st.tuples(st.integers(-1000, 6000), st.integers(1, 300)), max_size=6),
+    exceptions=st.dictionaries(st.integers(0, 2), st.lists(hour_ranges, max_size=2), max_size=2),
+    holidays=st.sets(st.integers(0, 2), max_size=2),
+    valid=st.tuples(st.integers(-1, 1), st.integers(0, 3)),
+    bounds=st.none() | st.tuples(st.integers(-600, 3000), st.integers(0, 3000)),
 )
 def test_free_starts_agree_with_the_slow_and_obvious_model(
     zone: str,
@@ -234,16 +242,32 @@ def test_free_starts_agree_with_the_slow_and_obvious_model(
     before: int,
     after: int,
     busy: list[tuple[int, int]],
+    exceptions: dict[int, list[Hours]],
+    holidays: set[int],
+    valid: tuple[int, int],
+    bounds: tuple[int, int] | None,
 ) -> None:
     first = around + timedelta(days=shift)
     last = first + timedelta(days=length)
-    where = Opening(ZoneInfo(zone), timedelta(minutes=grid), weekly, date(2020, 1, 1))
+    where = Opening(
+        ZoneInfo(zone),
+        timedelta(minutes=grid),
+        weekly,
+        first + timedelta(days=valid[0]),
+        first + timedelta(days=valid[1]),
+        {first + timedelta(days=day): hours for day, hours in exceptions.items()},
+        {first + timedelta(days=day) for day in holidays},
+    )
     visit = Visit(timedelta(minutes=minutes), timedelta(minutes=before), timedelta(minutes=after))
     midnight = datetime.combine(first, time(), UTC)
     spans = [
         Span(midnight + timedelta(minutes=begin), midnight + timedelta(minutes=begin + long)) for begin, long in busy
     ]
     earliest, latest = ALWAYS
+    if bounds is not None:
+        # Off the grid of five minutes on purpose: now is any second.
+        earliest = midnight + timedelta(minutes=bounds[0], seconds=7)
+        latest = earliest + timedelta(minutes=bounds[1])
     found = free_starts(where, visit, first=first, last=last, busy=spans, earliest=earliest, latest=latest)
-    assert found == slow(where, visit, first, last, spans)
+    assert found == [t for t in slow(where, visit, first, last, spans) if earliest <= t <= latest]
     assert all(offers(where, visit, start) for start in found)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 from medisecure.ops.embedded import SERVER_VARIABLES
@@ -22,7 +22,17 @@ def arguments() -> argparse.Namespace:
     search.add_argument("--patients", type=int, default=10_000, help="how many there are (default 10000)")
     search.add_argument("--seconds", type=float, default=30.0, help="how long to ask (default 30)")
     search.add_argument("--seed", type=int, default=1, help="the same patients for the same seed (default 1)")
+    slots = kinds.add_parser("slots", help="how long finding free times takes")
+    slots.add_argument("--practitioners", type=int, default=50, help="how many receive patients (default 50)")
+    slots.add_argument("--days", type=int, default=30, help="how many days are asked for (default 30)")
+    slots.add_argument("--visits", type=int, default=8, help="visits a day that each has already (default 8)")
+    slots.add_argument("--rounds", type=int, default=40, help="how often to ask (default 40)")
     found = parser.parse_args()
+    if found.kind == "slots":
+        for name, most in (("practitioners", 200), ("days", 62), ("visits", 16), ("rounds", 10_000)):
+            if not 1 <= getattr(found, name) <= most:
+                parser.error(f"--{name}: a whole number from 1 to {most}")
+        return found
     if not 1 <= found.patients <= 10_000_000:
         parser.error("--patients: a whole number from 1 to 10000000")
     if not 0 < found.seconds <= 3600:
@@ -31,14 +41,14 @@ def arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def private_database() -> Iterator[None]:
-    """Sets the environment to databases of this run alone: a new one beside that of DATABASE_URL when it is set, files
-    in a temporary folder for the rest. Afterwards they are gone."""
-    server = os.environ.get("DATABASE_URL", "")
+def private_databases(*kept: str) -> Iterator[None]:
+    """Sets the environment to databases of this run alone: a new one beside that of each server in `kept` that is set
+    (DATABASE_URL, APPOINTMENTS_URL), files in a temporary folder for the rest. Afterwards they are gone."""
+    servers = {name: os.environ[name] for name in kept if os.environ.get(name)}
     for name in SERVER_VARIABLES:
         os.environ.pop(name, None)
         os.environ.pop(f"{name}_FILE", None)
-    with tempfile.TemporaryDirectory(prefix="medisecure-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="medisecure-bench-") as folder, ExitStack() as made:
         os.environ |= {
             "DATA_DIR": folder,
             "SECRET_KEY": secrets.token_urlsafe(60),
@@ -46,53 +56,90 @@ def private_database() -> Iterator[None]:
             "ALLOWED_HOSTS": "127.0.0.1",
             "DEBUG": "false",
         }
-        if not server:
-            yield
-            return
-        import psycopg2
-        from psycopg2 import sql
-
         name = f"medisecure_bench_{os.getpid()}_{secrets.token_hex(3)}"
-        administration = psycopg2.connect(urlunsplit(urlsplit(server)._replace(path="/postgres")))
-        administration.autocommit = True
+        for variable, url in servers.items():
+            os.environ[variable] = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+            made.enter_context(_MAKE[variable](url, name))
+        yield
+
+
+@contextmanager
+def _postgresql(url: str, name: str) -> Iterator[None]:
+    import psycopg2
+    from psycopg2 import sql
+
+    administration = psycopg2.connect(urlunsplit(urlsplit(url)._replace(path="/postgres")))
+    administration.autocommit = True
+    with administration.cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name)))
+    try:
+        yield
+    finally:
         with administration.cursor() as cursor:
-            cursor.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
-            )
-        try:
-            os.environ["DATABASE_URL"] = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-            yield
-        finally:
-            with administration.cursor() as cursor:
-                cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-            administration.close()
+            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        administration.close()
+
+
+@contextmanager
+def _mongodb(url: str, name: str) -> Iterator[None]:
+    from pymongo import MongoClient
+
+    # MongoDB makes a database when it is first written to.
+    try:
+        yield
+    finally:
+        with MongoClient[dict[str, object]](url) as client:
+            client.drop_database(name)
+
+
+_MAKE = {"DATABASE_URL": _postgresql, "APPOINTMENTS_URL": _mongodb}
 
 
 def main() -> int:
     asked = arguments()
-    with private_database():
+    kept = ("DATABASE_URL",) if asked.kind == "search" else ("DATABASE_URL", "APPOINTMENTS_URL")
+    with private_databases(*kept):
         os.environ["DJANGO_SETTINGS_MODULE"] = "medisecure.settings"
         import django
         from django.core.management import call_command
         from django.db import connections
 
         django.setup()
-        from medisecure.kernel.databases import DEFAULT
-        from medisecure.ops.bench import search
-
         call_command("migrate_all", verbosity=0)
-        started = time.monotonic()
-        call_command("generate_patients", asked.patients, seed=asked.seed)
-        print(f"{asked.patients} patients in {time.monotonic() - started:.0f} s.", flush=True)
-        # What autovacuum does within minutes of such a load, and SQLite never does by itself.
-        with connections[DEFAULT].cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE" if connections[DEFAULT].vendor == "postgresql" else "ANALYZE")
-        taken = search.measure(patients=asked.patients, seconds=asked.seconds, seed=asked.seed)
-        lines, p95 = search.table(taken)
-        print(f"{connections[DEFAULT].display_name}, {asked.patients} patients, pages of {search.PAGE}:\n{lines}")
-        print(f"overall p95 {p95:.1f} ms; the aim is under {search.LIMIT_MS:.0f} ms")
+        (_search if asked.kind == "search" else _slots)(asked)
         connections.close_all()
     return 0
+
+
+def _search(asked: argparse.Namespace) -> None:
+    from django.core.management import call_command
+    from django.db import connections
+
+    from medisecure.kernel.databases import DEFAULT
+    from medisecure.ops.bench import search
+
+    started = time.monotonic()
+    call_command("generate_patients", asked.patients, seed=asked.seed)
+    print(f"{asked.patients} patients in {time.monotonic() - started:.0f} s.", flush=True)
+    # What autovacuum does within minutes of such a load, and SQLite never does by itself.
+    with connections[DEFAULT].cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if connections[DEFAULT].vendor == "postgresql" else "ANALYZE")
+    taken = search.measure(patients=asked.patients, seconds=asked.seconds, seed=asked.seed)
+    lines, p95 = search.table(taken)
+    print(f"{connections[DEFAULT].display_name}, {asked.patients} patients, pages of {search.PAGE}:\n{lines}")
+    print(f"overall p95 {p95:.1f} ms; the aim is under {search.LIMIT_MS:.0f} ms")
+
+
+def _slots(asked: argparse.Namespace) -> None:
+    from django.db import connections
+
+    from medisecure.kernel.databases import APPOINTMENTS
+    from medisecure.ops.bench import slots
+
+    hospital = slots.fill(practitioners=asked.practitioners, days=asked.days, visits=asked.visits)
+    lines, p95 = slots.table(slots.measure(hospital, days=asked.days, rounds=asked.rounds))
+    print(f"{connections[APPOINTMENTS].display_name}, {asked.practitioners} practitioners, {asked.days} days:\n{lines}")
+    print(f"warm p95 {p95:.1f} ms of CPU; the aim is under {slots.LIMIT_MS:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""When practitioners are busy, for many of them at once: visits with their buffers, and leave.
+
+A month of fifty practitioners is some ten thousand visits, and turning so many rows into Python costs more than all the
+rest of the search for free times. So the answer is kept, in blocks of days for each practitioner, and dropped when the
+transaction that changed it commits. It may be a moment old, as any answer about free times: who books is told by the
+cells (decision 6).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from appointments import rules
+from appointments.models import Appointment, Leave
+from medisecure.kernel.cache import BUSY_SECONDS, busy_scope, forget_on_commit
+from medisecure.kernel.cache_many import remember_many
+from medisecure.kernel.databases import APPOINTMENTS
+from medisecure.kernel.transactions import in_atomic
+
+#: Cells, from the first up to, not including, the second; disjoint and in order.
+Taken = list[tuple[int, int]]
+
+#: Days of what is kept together: a question about a month reads one or two blocks of each practitioner.
+_BLOCK: Final = 64 * 24 * 60 * 60
+
+
+def busy(practitioner_ids: Collection[UUID], begin: datetime, end: datetime) -> Mapping[UUID, Taken]:
+    """What keeps each practitioner from receiving at any time from `begin` to `end`, and perhaps some of what lies
+    around it. Two queries at most, for any number of practitioners."""
+    blocks = range(int(begin.timestamp()) // _BLOCK, int(end.timestamp()) // _BLOCK + 1)
+    owners = {(busy_scope(owner), str(block)): (owner, block) for owner in practitioner_ids for block in blocks}
+
+    def compute(missing: list[tuple[str, str]]) -> dict[tuple[str, str], Taken]:
+        wanted = [owners[key] for key in missing]
+        ids = {owner for owner, _block in wanted}
+        found = _read(ids, min(block for _owner, block in wanted), max(block for _owner, block in wanted))
+        return {key: found[owners[key]] for key in missing}
+
+    # A transaction sees what it wrote itself, and keeps for others nothing that may yet be rolled back.
+    answers = compute(list(owners)) if in_atomic(APPOINTMENTS) else remember_many(list(owners), BUSY_SECONDS, compute)
+    found: dict[UUID, Taken] = defaultdict(list)
+    for key, taken in answers.items():
+        found[owners[key][0]] += taken
+    # What lies across the border of two blocks is in both.
+    return {owner: rules.merge(taken) for owner, taken in found.items()}
+
+
+def _read(practitioner_ids: Collection[UUID], first: int, last: int) -> dict[tuple[UUID, int], Taken]:
+    ids = list(practitioner_ids)
+    begin, end = rules.instant(first * _BLOCK), rules.instant((last + 1) * _BLOCK)
+    visits = Appointment.objects.filter(
+        practitioner_id__in=ids,
+        busy_start__gt=begin - rules.LONGEST,
+        busy_start__lt=end,
+        busy_end__gt=begin,
+        status__in=[status.value for status in rules.OCCUPYING],
+    ).order_by()
+    leaves = Leave.objects.filter(practitioner_id__in=ids, start__lt=end, end__gt=begin).order_by()
+    found: dict[tuple[UUID, int], Taken] = {(owner, block): [] for owner in ids for block in range(first, last + 1)}
+    for rows in (
+        visits.values_list("practitioner_id", "busy_start", "busy_end"),
+        leaves.values_list("practitioner_id", "start", "end"),
+    ):
+        for owner, start, finish in rows:
+            taken = rules.cell_range(start, finish)
+            for block in range(max(first, _block(start)), min(last, _block(finish)) + 1):
+                found[owner, block].append(taken)
+    return {key: rules.merge(taken) for key, taken in found.items()}
+
+
+def _block(instant: datetime) -> int:
+    return int(instant.timestamp()) // _BLOCK
+
+
+def forget_busy(*practitioner_ids: UUID) -> None:
+    """Drop what is kept of these practitioners when the transaction open on APPOINTMENTS commits."""
+    forget_on_commit(APPOINTMENTS, *(busy_scope(one) for one in practitioner_ids))

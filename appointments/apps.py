@@ -10,12 +10,13 @@ class AppointmentsConfig(AppConfig):
 
     def ready(self) -> None:
         from appointments.messages import offer_claim_holds, visit_claim_holds
-        from appointments.panel import attendance
+        from appointments.panel import attendance, booking
         from appointments.triggers import GUARD
         from medisecure.notifications.interface import register_claim
         from patients.interface import register_patient_panel
 
         GUARD.connect(self)
+        register_patient_panel("booking", booking)
         register_patient_panel("attendance", attendance)
         register_claim("appointment", visit_claim_holds)
         register_claim("offer", offer_claim_holds)

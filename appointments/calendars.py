@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+import holidays
 from django.utils.translation import gettext as _
 
 from appointments import rules
@@ -18,6 +21,28 @@ Errors = dict[str, list[Text]]
 
 #: More ranges than anybody works; a bound on what one document may hold.
 MOST_RULES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PublicHolidays:
+    """The public holidays of a country and, where it has some of its own, a region: a container of dates."""
+
+    country: str
+    subdivision: str = ""
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, date) and day in _holidays(self.country, self.subdivision, day.year)
+
+
+@lru_cache(maxsize=1024)
+def _holidays(country: str, subdivision: str, year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays(country, subdiv=subdivision or None, years=year))
+
+
+@cache
+def _countries() -> dict[str, list[str]]:
+    """Country → its regions, as far as the library knows days of their own."""
+    return holidays.list_supported_countries()
 
 
 def opening_of(calendar: Calendar) -> rules.Opening:
@@ -34,6 +59,9 @@ def opening_of(calendar: Calendar) -> rules.Opening:
         exceptions={
             date.fromisoformat(item["date"]): [_hours(one) for one in item["hours"]] for item in calendar.exceptions
         },
+        holidays=PublicHolidays(calendar.holiday_country, calendar.holiday_subdivision)
+        if calendar.close_on_holidays
+        else frozenset(),
     )
 
 
@@ -58,6 +86,7 @@ def calendar_errors(calendar: Calendar, known_types: Collection[str]) -> Errors:
         found["grid_minutes"] = [_("Use a multiple of five minutes.")]
     if calendar.valid_from and calendar.valid_until and calendar.valid_until < calendar.valid_from:
         found["valid_until"] = [_("This is before the first day.")]
+    found |= _holiday_errors(calendar)
     if errors := _weekly_errors(calendar.weekly_rules):
         found["weekly_rules"] = errors
     if errors := _exception_errors(calendar.exceptions):
@@ -67,8 +96,24 @@ def calendar_errors(calendar: Calendar, known_types: Collection[str]) -> Errors:
     return found
 
 
-def type_errors(kind: AppointmentType) -> Errors:
+def _holiday_errors(calendar: Calendar) -> Errors:
+    country, region = calendar.holiday_country, calendar.holiday_subdivision
+    if country not in _countries():
+        return {"holiday_country": [_("Unknown country. Write its two letters, as in FR.")]}
+    if region and region not in _countries()[country]:
+        known = ", ".join(_countries()[country]) or "—"
+        return {"holiday_subdivision": [_("Unknown region. Known here: %(codes)s.") % {"codes": known}]}
+    return {}
+
+
+def type_errors(kind: AppointmentType, known_resources: Collection[str]) -> Errors:
     found: Errors = {}
+    if not isinstance(kind.needs, list) or not all(isinstance(code, str) for code in kind.needs):
+        found["needs"] = [_("Write a list of codes such as [“consultation”].")]
+    elif unknown := sorted({code for code in kind.needs if code not in known_resources}):
+        found["needs"] = [_("There is no room or equipment with the code %(code)s.") % {"code": unknown[0][:40]}]
+    elif len(set(kind.needs)) < len(kind.needs):
+        found["needs"] = [_("Name each code once.")]
     for field in ("duration_minutes", "buffer_before", "buffer_after"):
         value = getattr(kind, field)
         if value is None or value % rules.CELL_MINUTES:

@@ -21,10 +21,11 @@ from appointments.answers import (
     visit_of_link,
     withdraw_wish,
 )
+from appointments.hold_cards import HoldCard, hold, release_hold
 from appointments.models import Appointment, AppointmentType, Calendar
 from appointments.no_shows import must_confirm, no_shows
 from appointments.places import MOST_DAYS, Slot
-from appointments.services.setup import add_leave, create_calendar, create_type, seed_appointment
+from appointments.services.setup import add_leave, create_calendar, create_resource, create_type, seed_appointment
 from appointments.waiting_cards import (
     LinkedOffer,
     OfferCard,
@@ -42,6 +43,7 @@ from medisecure.kernel.errors import NotFound
 __all__ = [
     "MOST_DAYS",
     "AppointmentCard",
+    "HoldCard",
     "LinkedOffer",
     "LinkedVisit",
     "OfferCard",
@@ -68,11 +70,13 @@ __all__ = [
     "confirm",
     "confirm_by_link",
     "create_calendar",
+    "create_resource",
     "create_type",
     "decline_offer",
     "decline_offer_by_link",
     "free_slots",
     "has_calendar",
+    "hold",
     "may_ask",
     "move",
     "must_confirm",
@@ -84,8 +88,9 @@ __all__ = [
     "offer_of_link",
     "offered",
     "open_offers",
-    "resume_wish",
     "places_open",
+    "release_hold",
+    "resume_wish",
     "seed_appointment",
     "start",
     "visit_of_link",
@@ -115,6 +120,9 @@ class AppointmentCard:
     #: Give it back to a use case as `version` so that a change in between is noticed.
     version: int
     overbooked: bool
+    #: On site, or by video.
+    mode: str
+    mode_label: str
     #: Whether the patient may still cancel or move it, as far as its state and the place's notice go.
     changeable: bool
     #: The patient must still say that they will come.
@@ -145,6 +153,8 @@ class TypeCard:
     label_en: str
     duration_minutes: int
     price_code: str
+    mode: str
+    mode_label: str
     bookable_by_patient: bool
 
 
@@ -171,6 +181,8 @@ def _card(row: Appointment, notice: timedelta, now: datetime) -> AppointmentCard
         sequence=row.sequence,
         version=row.version,
         overbooked=row.overbooked,
+        mode=row.mode,
+        mode_label=str(row.get_mode_display()),
         changeable=rules.may_move(rules.Status(row.status), row.start, now, notice),
         awaits_confirmation=row.awaits_confirmation,
         ticket=row.ticket if row.status == rules.Status.ARRIVED else 0,
@@ -185,6 +197,8 @@ def _type_card(kind: AppointmentType) -> TypeCard:
         label_en=kind.label_en,
         duration_minutes=kind.duration_minutes,
         price_code=kind.price_code,
+        mode=kind.mode,
+        mode_label=str(kind.get_mode_display()),
         bookable_by_patient=kind.bookable_by_patient,
     )
 
@@ -292,10 +306,7 @@ def has_calendar(practitioner_id: UUID) -> bool:
 
 def offered() -> dict[UUID, frozenset[str]]:
     """Practitioner → the codes of the types that their open calendars offer: who can be booked at all. One query."""
-    found: dict[UUID, set[str]] = {}
-    for row in Calendar.objects.filter(active=True):
-        found.setdefault(row.practitioner_id, set()).update(row.type_codes)
-    return {practitioner_id: frozenset(codes) for practitioner_id, codes in found.items()}
+    return selectors.offered()
 
 
 def book(
@@ -307,6 +318,7 @@ def book(
     patient_id: UUID | None = None,
     overbook_reason: str = "",
     note: str = "",
+    idempotency_key: str = "",
 ) -> AppointmentCard:
     """See `services.book`: 422 by field, 409 slot-taken or patient-busy, 404 for another person's id."""
     row = services.book(
@@ -317,6 +329,7 @@ def book(
         patient_id=patient_id,
         overbook_reason=overbook_reason,
         note=note,
+        idempotency_key=idempotency_key,
     )
     return _cards([row])[0]
 

@@ -5,14 +5,16 @@ Portable fields only (decision 4). Patients and practitioners live in another da
 
 from __future__ import annotations
 
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from appointments import rules
 from appointments.append_only import AppendOnlyDocument
+from appointments.hold_models import BookingKey, Hold
 from appointments.message_models import CalendarFeed, Reminder
+from appointments.resource_models import CODE, Resource, ResourceUse
 from appointments.screen_models import WaitingScreen
 from appointments.waiting_models import WaitingEntry, WaitingOffer, WaitingStep
 from medisecure.kernel import clock
@@ -25,20 +27,22 @@ __all__ = [
     "Appointment",
     "AppointmentHistory",
     "AppointmentType",
+    "BookingKey",
     "Calendar",
     "CalendarFeed",
+    "Hold",
     "InboxEntry",
     "Leave",
     "OccupancyCell",
     "OutboxEvent",
     "Reminder",
+    "Resource",
+    "ResourceUse",
     "WaitingEntry",
     "WaitingOffer",
     "WaitingScreen",
     "WaitingStep",
 ]
-
-CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*\Z", _("Lower-case letters, digits and hyphens only."))
 
 
 class OutboxEvent(OutboxFields, DocumentModel):
@@ -57,7 +61,11 @@ class InboxEntry(InboxFields, DocumentModel):
 
 
 class AppointmentType(DocumentModel):
-    """What a visit can be for: how long it takes, what it is charged as, who may book it."""
+    """What a visit can be for: how long it takes, where, what it needs and is charged as, who may book it and when."""
+
+    class Mode(models.TextChoices):
+        ON_SITE = "on-site", _("On site")
+        VIDEO = "video", _("By video")
 
     code = models.CharField(_("code"), max_length=40, unique=True, validators=[CODE])
     label_fr = models.CharField(_("name in French"), max_length=120)
@@ -72,7 +80,24 @@ class AppointmentType(DocumentModel):
         _("minutes kept free after"), default=0, validators=[MaxValueValidator(120)]
     )
     price_code = models.CharField(_("price code"), max_length=40, blank=True)
+    mode = models.CharField(_("mode"), max_length=10, choices=Mode.choices, default=Mode.ON_SITE)
+    #: Codes of `Resource`: of each, one that is free is taken with the visit.
+    needs = models.JSONField(_("rooms and equipment"), default=list, blank=True)
     bookable_by_patient = models.BooleanField(_("patients may book it"), default=True)
+    lead_minutes = models.PositiveIntegerField(
+        _("patients book it at least … minutes ahead"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(60 * 24 * 60)],
+        help_text=_("When this is longer than what the calendar asks."),
+    )
+    horizon_days = models.PositiveSmallIntegerField(
+        _("open for so many days ahead"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(730)],
+        help_text=_("When this is shorter than what the calendar allows."),
+    )
     active = models.BooleanField(_("active"), default=True)
 
     class Meta(DocumentModel.Meta):
@@ -104,6 +129,20 @@ class Calendar(DocumentModel):
     #: [{"date": "2026-05-01", "hours": [{"start": "09:00", "end": "11:00"}]}]; no hours: closed
     exceptions = models.JSONField(_("exceptions"), default=list, blank=True)
     type_codes = models.JSONField(_("appointment types"), default=list)
+    close_on_holidays = models.BooleanField(
+        _("closed on public holidays"), default=True, help_text=_("An exception opens one of them.")
+    )
+    holiday_country = models.CharField(
+        _("country of the public holidays"), max_length=2, default="FR", help_text=_("ISO 3166 code, as in FR.")
+    )
+    holiday_subdivision = models.CharField(
+        _("region of the public holidays"),
+        max_length=10,
+        blank=True,
+        help_text=_(
+            "Where a region has days of its own, its code: 57 for Moselle, 6AE for Alsace, 974 for La Réunion."
+        ),
+    )
     valid_from = models.DateField(_("valid from"))
     valid_until = models.DateField(_("valid until"), null=True, blank=True)
     lead_minutes = models.PositiveIntegerField(
@@ -182,6 +221,9 @@ class Appointment(DocumentModel):
     busy_end = models.DateTimeField()
     zone = models.CharField(_("time zone"), max_length=64)
     place = models.CharField(_("place"), max_length=120)
+    mode = models.CharField(
+        _("mode"), max_length=10, choices=AppointmentType.Mode.choices, default=AppointmentType.Mode.ON_SITE
+    )
     status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.BOOKED)
     #: iCalendar's SEQUENCE: grows when the time changes or the visit is cancelled, and only then.
     sequence = models.PositiveIntegerField(default=0)
@@ -218,6 +260,8 @@ class Appointment(DocumentModel):
             models.Index(fields=["practitioner_id", "start"], name="appointments_agenda"),
             models.Index(fields=["practitioner_id", "busy_start"], name="appointments_busy"),
             models.Index(fields=["patient_id", "start"], name="appointments_patient"),
+            models.Index(fields=["calendar_id", "start"], name="appointments_calendar"),
+            models.Index(fields=["booked_by", "start"], name="appointments_booked_by"),
         ]
         constraints = [
             # Greater than, because MongoDB's partial indexes know no "not".
@@ -236,6 +280,9 @@ class Appointment(DocumentModel):
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%d %H:%M} UTC"
 
+    #: Not kept: set on what a repeated request finds (`Idempotency-Key`).
+    repeated = False
+
     @property
     def awaits_confirmation(self) -> bool:
         return self.needs_confirmation and self.status == rules.Status.BOOKED
@@ -246,9 +293,11 @@ class Appointment(DocumentModel):
 
 
 class OccupancyCell(DocumentModel):
-    """Five minutes of somebody, held by one appointment. The unique key is what makes one winner (decision 6).
+    """Five minutes of somebody or something, held by one appointment or one `Hold`. The unique key is what makes one
+    winner (decision 6).
 
-    `key` is `practitioner:<id>:<cell>` or `patient:<id>:<cell>`, the cell's start in UTC as 20260303T1330Z.
+    `key` is `practitioner:<id>:<cell>`, `patient:<id>:<cell>` or `resource:<id>:<cell>`, the cell's start in UTC as
+    20260303T1330Z.
     """
 
     key = models.CharField(max_length=80, unique=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import overload
@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from appointments import access, rules
 from appointments.calendars import opening_of, visit_of
-from appointments.models import AppointmentType, Calendar, Leave
-from appointments.occupied import busy
+from appointments.models import AppointmentType, Calendar, Leave, Resource
+from appointments.occupied import busy, held, in_use
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import Invalid, Text
@@ -50,6 +50,9 @@ class Place:
     span: rules.Span
     busy: rules.Span
     overbook: bool
+    mode: str
+    #: For each thing the type needs, the rooms or devices of which one must be free.
+    needs: tuple[tuple[UUID, ...], ...] = ()
 
 
 def check_start(start: object) -> datetime:
@@ -160,8 +163,17 @@ class Slots(Sequence[Slot]):
         return list(found.values())
 
 
-def free_slots(calendars: Iterable[Calendar], kind: AppointmentType, *, first: date, last: date, staff: bool) -> Slots:
-    """The free slots of these calendars on the local dates `first` to `last`, by start. Staff need no lead time."""
+def free_slots(
+    calendars: Iterable[Calendar],
+    kind: AppointmentType,
+    *,
+    first: date,
+    last: date,
+    staff: bool,
+    holder: UUID | None = None,
+) -> Slots:
+    """The free slots of these calendars on the local dates `first` to `last`, by start. Staff need no lead time. What
+    `holder` holds is free for them."""
     now = clock.now()
     today = now.date()
     first = max(first, today - timedelta(days=1))
@@ -173,26 +185,85 @@ def free_slots(calendars: Iterable[Calendar], kind: AppointmentType, *, first: d
     # No zone is further than a day from UTC.
     begin, end = _midnight(first - timedelta(days=1)), _midnight(last + timedelta(days=2))
     taken = busy({row.practitioner_id for row in rows}, begin, end)
+    kept = held(begin, end, but_of=holder)
+    equipped = _Equipment(kind, {row.place for row in rows}, begin, end, kept)
     found = []
     for row in rows:
-        earliest, latest = _bounds(row, now, staff=staff)
+        earliest, latest = _bounds(row, kind, now, staff=staff)
+        busy_then = taken[row.practitioner_id]
+        if row.practitioner_id in kept:
+            busy_then = rules.merge([*busy_then, *kept[row.practitioner_id]])
         starts = rules.free_seconds(
-            opening_of(row),
-            visit,
-            first=first,
-            last=last,
-            taken=taken[row.practitioner_id],
-            earliest=earliest,
-            latest=latest,
+            opening_of(row), visit, first=first, last=last, taken=busy_then, earliest=earliest, latest=latest
         )
-        found.append((row, starts))
+        found.append((row, equipped.narrow(row.place, starts)))
     return Slots(kind, found)
 
 
-def _bounds(calendar: Calendar, now: datetime, *, staff: bool) -> tuple[datetime, datetime]:
-    """The first and last instant at which a visit may start, as seen now."""
-    lead = timedelta(minutes=0 if staff else calendar.lead_minutes)
-    return now + lead, now + timedelta(days=calendar.horizon_days)
+class _Equipment:
+    """Which rooms and devices a type needs, and when one of each is free at a place."""
+
+    def __init__(
+        self,
+        kind: AppointmentType,
+        where: Collection[str],
+        begin: datetime,
+        end: datetime,
+        kept: Mapping[UUID, list[tuple[int, int]]],
+    ) -> None:
+        self._known: dict[tuple[str, int], bool] = {}
+        self._groups: dict[str, list[list[list[tuple[int, int]]]]] = {}
+        if not kind.needs:
+            return
+        groups = resources_for(kind, where)
+        ids = {one for needs in groups.values() for group in needs for one in group}
+        taken = in_use(ids, begin, end)
+        free = {one: rules.merge([*taken[one], *kept.get(one, ())]) for one in ids}
+        self._groups = {place: [[free[one] for one in group] for group in needs] for place, needs in groups.items()}
+        self._before = kind.buffer_before * 60
+        self._after = (kind.duration_minutes + kind.buffer_after) * 60
+
+    def narrow(self, place: str, starts: list[int]) -> list[int]:
+        """The starts at which the place has what is needed."""
+        return [start for start in starts if self._has(place, start)] if self._groups else starts
+
+    def _has(self, place: str, start: int) -> bool:
+        # Practitioners of a place ask for the same rooms at the same times.
+        known = self._known.get((place, start))
+        if known is None:
+            known = self._known[place, start] = all(
+                any(rules.is_free(taken, start - self._before, start + self._after) for taken in group)
+                for group in self._groups[place]
+            )
+        return known
+
+
+def resources_for(kind: AppointmentType, where: Collection[str]) -> dict[str, list[list[UUID]]]:
+    """Place → for each thing the type needs, the rooms or devices there that are in service. One query."""
+    found: dict[str, list[list[UUID]]] = {place: [[] for _need in kind.needs] for place in where}
+    if kind.needs:
+        rows = Resource.objects.filter(place__in=list(where), code__in=kind.needs, active=True).order_by("name", "id")
+        for resource_id, place, code in rows.values_list("id", "place", "code"):
+            found[place][kind.needs.index(code)].append(resource_id)
+    return found
+
+
+def mode_of(type_code: str) -> str:
+    kind = AppointmentType.objects.filter(code=type_code).first()
+    return kind.mode if kind else AppointmentType.Mode.ON_SITE.value
+
+
+def needs_of(type_code: str, place: str) -> list[list[UUID]]:
+    """For each thing that the type needs and the place has, the rooms or devices of which one is to be taken."""
+    kind = AppointmentType.objects.filter(code=type_code).first()
+    return [group for group in resources_for(kind, [place])[place] if group] if kind else []
+
+
+def _bounds(calendar: Calendar, kind: AppointmentType, now: datetime, *, staff: bool) -> tuple[datetime, datetime]:
+    """The first and last instant at which a visit may start, as seen now: the stricter of calendar and type."""
+    lead = timedelta(minutes=0 if staff else max(calendar.lead_minutes, kind.lead_minutes or 0))
+    horizon = min(calendar.horizon_days, kind.horizon_days or calendar.horizon_days)
+    return now + lead, now + timedelta(days=horizon)
 
 
 def _midnight(day: date) -> datetime:
@@ -213,19 +284,35 @@ def find_place(*, actor: User, practitioner_id: UUID, type_code: str, start: dat
         raise Invalid({"type": [_("This practitioner does not offer this type of appointment.")]})
     visit = visit_of(kind)
     if overbook:
-        calendar = _calendar_on(calendars, start)
-        return Place(calendar, kind.code, visit.span(start), visit.busy(start), overbook=True)
+        return _place(_calendar_on(calendars, start), kind, start, overbook=True)
     now = clock.now()
     offering = [row for row in calendars if rules.offers(opening_of(row), visit, start)]
     for row in offering:
-        earliest, latest = _bounds(row, now, staff=staff)
+        earliest, latest = _bounds(row, kind, now, staff=staff)
         if start < earliest:
             raise _start(_("This slot is too soon to be booked here. Please call the reception."))
         if start > latest:
             raise _start(_("This calendar is not open that far ahead."))
         if not _on_leave(practitioner_id, visit.busy(start)):
-            return Place(row, kind.code, visit.span(start), visit.busy(start), overbook=False)
+            return _place(row, kind, start)
     raise _start(_no_slot(calendars, kind, start, staff=staff))
+
+
+def _place(calendar: Calendar, kind: AppointmentType, start: datetime, *, overbook: bool = False) -> Place:
+    visit = visit_of(kind)
+    needs = resources_for(kind, [calendar.place])[calendar.place]
+    if not overbook and not all(needs):
+        raise Invalid({"type": [_("The room or equipment that this type needs is not in service at this place.")]})
+    return Place(
+        calendar,
+        kind.code,
+        visit.span(start),
+        visit.busy(start),
+        overbook=overbook,
+        mode=kind.mode,
+        # Who overbooks takes what there is.
+        needs=tuple(tuple(group) for group in needs if group),
+    )
 
 
 def _on_leave(practitioner_id: UUID, span: rules.Span) -> bool:

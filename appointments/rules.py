@@ -321,5 +321,11 @@ def offers(opening: Opening, visit: Visit, start: datetime) -> bool:
     )
 
 
+def fits(opening: Opening, span: Span) -> bool:
+    """True when the calendar is open for the whole of the span, on its grid or off it."""
+    day = span.start.astimezone(opening.zone).date()
+    return any(hours.start <= span.start and span.end <= hours.end for hours in opening_spans(opening, day))
+
+
 def on_cell(start: datetime) -> bool:
     return (start - _EPOCH) % CELL == timedelta()

@@ -45,7 +45,8 @@ def free_slots(
     places.check_days(first, last)
     kind = places.find_type(actor, type_code)
     calendars = _offering(kind, practitioner_ids, specialty, place)
-    return places.free_slots(calendars, kind, first=first, last=last, staff=actor.has_perm(access.BOOK_FOR_OTHERS))
+    staff = actor.has_perm(access.BOOK_FOR_OTHERS)
+    return places.free_slots(calendars, kind, first=first, last=last, staff=staff, holder=actor.id)
 
 
 def next_free(
@@ -67,7 +68,7 @@ def next_free(
     found: list[Slot] = []
     while calendars and day <= end:
         last = min(day + timedelta(days=_STRETCH - 1), end)
-        found += places.free_slots(calendars, kind, first=day, last=last, staff=staff).first_of_each()
+        found += places.free_slots(calendars, kind, first=day, last=last, staff=staff, holder=actor.id).first_of_each()
         seen = {slot.practitioner_id for slot in found}
         calendars = [row for row in calendars if row.practitioner_id not in seen]
         day = last + timedelta(days=1)
@@ -102,6 +103,20 @@ def _offering(
     if len({row.practitioner_id for row in offering}) > MOST_PRACTITIONERS:
         raise Invalid({"practitioner": [_("This asks for too many practitioners. Name some, a specialty or a place.")]})
     return offering
+
+
+def offered() -> dict[UUID, frozenset[str]]:
+    """Practitioner → the codes of the types that their open calendars offer: who can be booked at all. One query."""
+    found: dict[UUID, set[str]] = {}
+    for row in Calendar.objects.filter(active=True):
+        found.setdefault(row.practitioner_id, set()).update(row.type_codes)
+    return {practitioner_id: frozenset(codes) for practitioner_id, codes in found.items()}
+
+
+def zone_of(practitioner_id: UUID) -> ZoneInfo:
+    """The zone of the place where the practitioner receives."""
+    zone = Calendar.objects.filter(practitioner_id=practitioner_id, active=True).values_list("zone", flat=True).first()
+    return ZoneInfo(zone or settings.TIME_ZONE)
 
 
 def places_open() -> list[str]:

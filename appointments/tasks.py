@@ -11,7 +11,7 @@ from celery import shared_task
 from appointments import messages, reminder_rules
 from appointments.messages import when
 from appointments.models import Appointment, WaitingOffer
-from appointments.services import reminders, waiting
+from appointments.services import forget_expired, reminders, waiting
 from medisecure.kernel import clock
 from medisecure.kernel.databases import APPOINTMENTS, DEFAULT
 from medisecure.kernel.events import Event, consumer
@@ -20,6 +20,7 @@ from medisecure.kernel.transactions import on_commit
 from patients import interface as patients
 
 __all__ = [
+    "forget_expired_holds",
     "forget_old",
     "mail_booked",
     "mail_cancelled",
@@ -82,6 +83,12 @@ def mail_offer(event: Event) -> None:
 def offer_freed_time(event: Event) -> None:
     """A time has become free: look at the waiting list now. The regular look finds what this one misses."""
     on_commit(APPOINTMENTS, look_at_waiting_list, robust=True)
+
+
+@shared_task(name="appointments.forget_expired")
+def forget_expired_holds() -> int:
+    """Rows of holds that are over, and of booking keys older than a day. Nothing waits for it."""
+    return forget_expired()
 
 
 def look_at_waiting_list() -> None:

@@ -21,5 +21,6 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "seal-late-entries": {"task": "audit.seal_late", "schedule": crontab(hour=2, minute=40)},
     "forget-old-reminders": {"task": "appointments.forget_old", "schedule": crontab(hour=3, minute=20)},
     "tell-of-emergencies": {"task": "patients.tell_of_emergencies", "schedule": 300.0, "options": {"expires": 600}},
+    "forget-expired-holds": {"task": "appointments.forget_expired", "schedule": 60.0, "options": {"expires": 120}},
     "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
 }

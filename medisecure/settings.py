@@ -258,6 +258,8 @@ STAFF_MFA_REQUIRED = (
 #: After so many visits missed in so many months a new booking must be confirmed by the patient; 0: never.
 NO_SHOW_LIMIT = env.integer("NO_SHOW_LIMIT", 3, low=0, high=50)
 NO_SHOW_MONTHS = env.integer("NO_SHOW_MONTHS", 12, low=1, high=60)
+#: How long a time is kept for somebody who fills in the form.
+HOLD_SECONDS = env.integer("HOLD_SECONDS", 300, low=30, high=3600)
 
 #: Hours before a visit at which its patient is reminded of it.
 REMINDER_HOURS = env.numbers("REMINDER_HOURS", (48, 2), low=1, high=240, most=5)

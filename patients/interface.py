@@ -44,7 +44,7 @@ from patients.relations import record_care_relation
 from patients.representing import Stand, patient_side, side_of
 from patients.rules import is_patients_side, record_number, written_unit
 from patients.sections import register_record_section
-from patients.selectors import search_patients
+from patients.selectors import audit_search, search_patients
 from patients.services import (
     Contact,
     Identity,
@@ -84,6 +84,7 @@ __all__ = [
     "UnknownReference",
     "access_identity",
     "access_record",
+    "audit_search",
     "choose_language",
     "forget_record",
     "give_portal_access",

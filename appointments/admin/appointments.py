@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from appointments import access, selectors
-from appointments.admin import agenda, agenda_grid, agenda_rows, waiting
+from appointments.admin import agenda, agenda_grid, agenda_rows, booking, waiting
 from appointments.models import Appointment
 from appointments.no_shows import no_shows, said
 from medisecure.accounts.interface import user_card
@@ -107,6 +107,8 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
             path("agenda/day/", view(agenda_grid.day_view), name="appointments_appointment_day"),
             path("agenda/week/", view(agenda_grid.week_view), name="appointments_appointment_week"),
             path("waiting/", view(waiting.waiting_room), name="appointments_appointment_waiting"),
+            path("book/", view(booking.book), name="appointments_appointment_book"),
+            path("<uuid:appointment_id>/move/", view(booking.move), name="appointments_appointment_move"),
             path("<uuid:appointment_id>/step/", view(agenda_rows.step), name="appointments_appointment_step"),
             *super().get_urls(),
         ]

@@ -10,12 +10,18 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from appointments import rules
+from appointments.admin import stranded
+from appointments.admin.stranded import TellsStranded
 from appointments.calendars import calendar_errors, type_errors
-from appointments.models import AppointmentType, Calendar, Leave
+from appointments.models import Appointment, AppointmentType, Calendar, Leave, Resource, ResourceUse
 from appointments.occupied import forget_busy
+from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
+from medisecure.kernel.models import PinnedQuerySet
 from patients import interface as patients
 
 
@@ -90,6 +96,9 @@ class CalendarForm(_PractitionerForm, forms.ModelForm[Calendar]):
             "weekly_rules",
             "exceptions",
             "type_codes",
+            "close_on_holidays",
+            "holiday_country",
+            "holiday_subdivision",
             "grid_minutes",
             "valid_from",
             "valid_until",
@@ -110,7 +119,23 @@ class CalendarForm(_PractitionerForm, forms.ModelForm[Calendar]):
                 self.add_error(field, [str(text) for text in texts])
 
 
+def _resource_choices() -> list[tuple[str, str]]:
+    """Each code once, with the names of what it stands for."""
+    names: dict[str, list[str]] = {}
+    for row in Resource.objects.all():
+        names.setdefault(row.code, []).append(row.name)
+    return [(code, f"{code} ({', '.join(of_code)})") for code, of_code in sorted(names.items())]
+
+
 class TypeForm(forms.ModelForm[AppointmentType]):
+    needs = forms.MultipleChoiceField(
+        label=_("Rooms and equipment"),
+        choices=_resource_choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Of each that is ticked, one that is free is taken with the visit."),
+    )
+
     class Meta:
         model = AppointmentType
         fields = (
@@ -121,15 +146,41 @@ class TypeForm(forms.ModelForm[AppointmentType]):
             "buffer_before",
             "buffer_after",
             "price_code",
+            "mode",
+            "needs",
             "bookable_by_patient",
+            "lead_minutes",
+            "horizon_days",
             "active",
         )
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
-        for field, texts in type_errors(self.instance).items():
+        known = set(Resource.objects.values_list("code", flat=True))
+        for field, texts in type_errors(self.instance, known).items():
             if field not in self.errors:
                 self.add_error(field, [str(text) for text in texts])
+
+
+def _place_choices() -> list[tuple[str, str]]:
+    names = sorted(set(Calendar.objects.values_list("place", flat=True)))
+    return [("", "---------"), *((name, name) for name in names)]
+
+
+class ResourceForm(forms.ModelForm[Resource]):
+    #: Chosen and not typed: a place that no calendar names serves nobody.
+    place = forms.ChoiceField(label=_("Place"), choices=_place_choices)
+
+    class Meta:
+        model = Resource
+        fields = ("name", "code", "kind", "place", "active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast(forms.ChoiceField | None, self.fields.get("place"))
+        present = self.instance.place
+        if field is not None and present and present not in dict(_place_choices()):
+            field.choices = [*_place_choices(), (present, present)]
 
 
 class LeaveForm(_PractitionerForm, forms.ModelForm[Leave]):
@@ -178,17 +229,25 @@ class _WithPractitioner:
 
 
 @admin.register(Calendar)
-class CalendarAdmin(_WithPractitioner, _OfCalendars, admin.ModelAdmin[Calendar]):
+class CalendarAdmin(TellsStranded, _WithPractitioner, _OfCalendars, admin.ModelAdmin[Calendar]):
     form = CalendarForm
+    change_list_template = "admin/appointments/calendar/change_list.html"
     list_display = ("practitioner", "place", "zone", "valid_from", "valid_until", "active")
     list_filter = ("active", "place")
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(stranded.page)
+        return [path("stranded/", page, name="appointments_calendar_stranded"), *super().get_urls()]
+
+    def concerned(self, row: Calendar) -> PinnedQuerySet[Appointment]:
+        return Appointment.objects.filter(calendar_id=row.id)
 
 
 @admin.register(AppointmentType)
 class AppointmentTypeAdmin(_OfCalendars, admin.ModelAdmin[AppointmentType]):
     form = TypeForm
-    list_display = ("code", "label", "duration_minutes", "price_code", "bookable_by_patient", "active")
-    list_filter = ("active", "bookable_by_patient")
+    list_display = ("code", "label", "duration_minutes", "mode", "price_code", "bookable_by_patient", "active")
+    list_filter = ("active", "mode", "bookable_by_patient")
     search_fields = ("code", "label_fr", "label_en")
 
     def get_readonly_fields(self, request: HttpRequest, obj: AppointmentType | None = None) -> tuple[str, ...]:
@@ -196,12 +255,28 @@ class AppointmentTypeAdmin(_OfCalendars, admin.ModelAdmin[AppointmentType]):
         return ("code",) if obj else ()
 
 
+@admin.register(Resource)
+class ResourceAdmin(TellsStranded, _OfCalendars, admin.ModelAdmin[Resource]):
+    form = ResourceForm
+    list_display = ("name", "code", "kind", "place", "active")
+    list_filter = ("active", "kind", "place")
+    search_fields = ("name", "code")
+
+    def concerned(self, row: Resource) -> PinnedQuerySet[Appointment]:
+        taken = ResourceUse.objects.filter(resource_id=row.id, end__gt=clock.now())
+        return Appointment.objects.filter(id__in=list(taken.values_list("appointment_id", flat=True)))
+
+
 @admin.register(Leave)
-class LeaveAdmin(_WithPractitioner, _OfCalendars, admin.ModelAdmin[Leave]):
+class LeaveAdmin(TellsStranded, _WithPractitioner, _OfCalendars, admin.ModelAdmin[Leave]):
     form = LeaveForm
     list_display = ("practitioner", "start", "end", "reason")
     list_filter = ("reason",)
     date_hierarchy = "start"
+
+    def concerned(self, row: Leave) -> PinnedQuerySet[Appointment]:
+        near = row.start - rules.LONGEST
+        return Appointment.objects.filter(practitioner_id=row.practitioner_id, start__gt=near, start__lt=row.end)
 
     def save_model(self, request: HttpRequest, obj: Leave, form: Any, change: bool) -> None:
         before = Leave.objects.filter(id=obj.id).values_list("practitioner_id", flat=True)

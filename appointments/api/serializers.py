@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from appointments import access
 from appointments.api.fields import InstantField
-from appointments.models import Appointment, AppointmentType
+from appointments.models import Appointment, AppointmentType, Hold
 from appointments.places import Slot
 from medisecure.kernel import clock
 from patients import interface as patients
@@ -75,6 +75,7 @@ class TypeOut(serializers.Serializer[AppointmentType]):
     code = serializers.CharField()
     label: Any = serializers.CharField(help_text="In the language asked for.")
     duration_minutes = serializers.IntegerField()
+    mode = serializers.ChoiceField(choices=AppointmentType.Mode.choices)
     bookable_by_patient = serializers.BooleanField()
 
 
@@ -87,6 +88,20 @@ class BookIn(serializers.Serializer[None]):
     )
     overbook_reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     note = serializers.CharField(max_length=200, required=False, allow_blank=True, default="", help_text="For staff.")
+
+
+class HoldIn(serializers.Serializer[None]):
+    practitioner_id = serializers.UUIDField()
+    type = serializers.CharField(max_length=40)
+    start = InstantField(help_text="With its offset, 2026-03-03T14:30:00+01:00.")
+
+
+class HoldOut(serializers.Serializer[Hold]):
+    id = serializers.UUIDField()
+    practitioner_id = serializers.UUIDField()
+    type = serializers.CharField(source="type_code")
+    start = serializers.DateTimeField(default_timezone=UTC, help_text="UTC.")
+    expires = serializers.DateTimeField(default_timezone=UTC, help_text="UTC. Afterwards anybody may book it.")
 
 
 class VersionIn(serializers.Serializer[None]):
@@ -123,6 +138,7 @@ class AppointmentOut(serializers.Serializer[Appointment]):
     local_start = serializers.SerializerMethodField(help_text="On the place's clock, with its offset.")
     zone = serializers.CharField(help_text="IANA name.")
     place = serializers.CharField()
+    mode = serializers.ChoiceField(choices=AppointmentType.Mode.choices)
     status = serializers.ChoiceField(choices=Appointment.Status.choices)
     sequence = serializers.IntegerField(help_text="Grows when the time changes.")
     version = serializers.IntegerField(help_text="Grows with every change.")

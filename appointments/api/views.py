@@ -21,6 +21,7 @@ from medisecure.paging import Pages
 
 _INVALID = OpenApiResponse(description="Problem details with the fields that are not valid.")
 _GONE = OpenApiResponse(description="Not there, or out of your sight.")
+_NOBODY = OpenApiResponse(description="You can book for nobody.")
 _CONFLICT = OpenApiResponse(description="`slot-taken`, `patient-busy`, `stale`, `too-late` or `conflict`.")
 
 
@@ -95,6 +96,35 @@ class NextSlots(APIView):
         return Response(serializers.NextOut({"results": found}).data)
 
 
+class Holds(APIView):
+    @extend_schema(
+        operation_id="holds_keep",
+        request=serializers.HoldIn,
+        responses={201: serializers.HoldOut, 403: _NOBODY, 409: _CONFLICT, 422: _INVALID},
+    )
+    def post(self, request: Request) -> Response:
+        """Keep a time while you fill in the form. It ends by itself at `expires`, and when you book. One at a time:
+        what you held before is given back."""
+        asked = _read(serializers.HoldIn(data=request.data))
+        kept = services.hold(
+            actor=_actor(request),
+            practitioner_id=asked["practitioner_id"],
+            type_code=asked["type"],
+            start=asked["start"],
+        )
+        return Response(serializers.HoldOut(kept).data, status=status.HTTP_201_CREATED)
+
+
+class OneHold(APIView):
+    """A time that you hold."""
+
+    @extend_schema(operation_id="holds_release", responses={204: None, 404: _GONE})
+    def delete(self, request: Request, hold_id: UUID) -> Response:
+        """Give it back."""
+        services.release_hold(actor=_actor(request), hold_id=hold_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class Appointments(APIView):
     @extend_schema(
         operation_id="appointments_list",
@@ -135,11 +165,27 @@ class Appointments(APIView):
     @extend_schema(
         operation_id="appointments_book",
         request=serializers.BookIn,
-        responses={201: serializers.AppointmentOut, 404: _GONE, 409: _CONFLICT, 422: _INVALID},
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                location=OpenApiParameter.HEADER,
+                description="1 to 100 characters of your choice, kept for a day: the same request again is answered "
+                "with the same appointment, another one with the key is refused.",
+            )
+        ],
+        responses={
+            200: serializers.AppointmentOut,
+            201: serializers.AppointmentOut,
+            404: _GONE,
+            409: _CONFLICT,
+            422: _INVALID,
+        },
     )
     def post(self, request: Request) -> Response:
         """Book a visit, for yourself or, with the right, for `patient_id`. One of several tries for a slot wins; the
-        others get 409 `slot-taken`, and so does the winner who asks again."""
+        others get 409 `slot-taken`, and so does the winner who asks again without the same `Idempotency-Key`. A time
+        that you hold yourself (`POST /api/holds`) becomes the appointment's."""
         asked = _read(serializers.BookIn(data=request.data))
         appointment = services.book(
             actor=_actor(request),
@@ -149,8 +195,9 @@ class Appointments(APIView):
             patient_id=asked.get("patient_id"),
             overbook_reason=asked["overbook_reason"],
             note=asked["note"],
+            idempotency_key=request.headers.get("Idempotency-Key", ""),
         )
-        response = _one(request, appointment, status.HTTP_201_CREATED)
+        response = _one(request, appointment, status.HTTP_200_OK if appointment.repeated else status.HTTP_201_CREATED)
         response["Location"] = f"/api/appointments/{appointment.id}"
         return response
 

@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from appointments import access, rules
-from appointments.models import Appointment, Calendar
+from appointments.models import Appointment, BookingKey, Calendar
 from appointments.no_shows import must_confirm
 from appointments.places import Place, check_start, find_place
-from appointments.services import cells
+from appointments.services import cells, repeats
 from appointments.services.changes import change, read, remember, tell
+from appointments.services.holds import use_holds
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.databases import APPOINTMENTS
@@ -35,13 +35,20 @@ def book(
     patient_id: UUID | None = None,
     overbook_reason: str = "",
     note: str = "",
+    idempotency_key: str = "",
 ) -> Appointment:
     """Book the visit that starts at the aware instant `start`, for the actor or, with the right, for `patient_id`.
+
+    With an `idempotency_key` the same request again is the same appointment, as it is now (`Appointment.repeated` is
+    set); another request with the key is Invalid. A key lasts for a day.
 
     Raises Invalid naming the field; SlotTaken (409) when somebody else holds a part of the time, this patient included;
     PatientBusy (409) when the patient has another visit then; NotFound for another person's id without the right;
     Refused when the actor may not book, or not overbook.
     """
+    key = repeats.key_of(actor, idempotency_key, (practitioner_id, type_code, start, patient_id, overbook_reason, note))
+    if key is not None and (found := repeats.find(actor, key)) is not None:
+        return found
     instant = check_start(start)
     patient, right = _whom(actor, patient_id)
     _check_patient(patient)
@@ -68,7 +75,13 @@ def book(
         **_where(place),
     )
     access.write_down(actor, appointment, "create", right)
-    return _win(appointment, actor)
+    try:
+        return _win(appointment, actor, place.needs, key)
+    except Conflict:
+        # The same request at the same time: the one that lost answers as the one that won.
+        if key is not None and (found := repeats.find(actor, key)) is not None:
+            return found
+        raise
 
 
 def _whom(actor: User, patient_id: UUID | None) -> tuple[UUID, str]:
@@ -115,27 +128,27 @@ def _where(place: Place) -> dict[str, Any]:
         "busy_end": place.busy.end,
         "zone": place.calendar.zone,
         "place": place.calendar.place,
+        "mode": place.mode,
         "overbooked": place.overbook,
     }
 
 
-def _win(appointment: Appointment, actor: User | None, *, announce: bool = True) -> Appointment:
+def _win(appointment: Appointment, actor: User, needs: cells.Needs, key: BookingKey | None = None) -> Appointment:
     """Insert the cells, the appointment, its history and its event, or nothing."""
 
     @transactional(APPOINTMENTS)
     def insert() -> None:
-        cells.claim(appointment)
+        if key is not None:
+            repeats.remember(key, appointment)
+        use_holds(actor, appointment, clock.now())
+        cells.claim(appointment, needs)
         # A second try after a lost race starts from the same object, which Django took for saved.
         appointment._state.adding = True
         appointment.save(force_insert=True)
         remember(appointment, actor=actor, action="book", before="")
-        if announce:
-            tell("appointment.booked", appointment)
+        tell("appointment.booked", appointment)
 
-    try:
-        insert()
-    except IntegrityError:
-        raise cells.refusal(appointment) from None
+    cells.win(appointment, needs, insert)
     return appointment
 
 
@@ -181,8 +194,8 @@ def move(
     def exchange() -> Appointment:
         current = read(appointment_id, version)
         _check_move(current, right)
-        cells.claim(target)
-        cells.release(current, keep=[*cells.practitioner_keys(target), *cells.patient_keys(target)])
+        use_holds(actor, target, clock.now())
+        cells.release(current, keep=cells.claim(target, place.needs))
         change(
             current,
             actor=actor,
@@ -196,10 +209,7 @@ def move(
         tell("appointment.moved", current)
         return current
 
-    try:
-        return exchange()
-    except IntegrityError:
-        raise cells.refusal(target) from None
+    return cells.win(target, place.needs, exchange)
 
 
 def cancel(*, actor: User, appointment_id: UUID, reason: str = "", version: int | None = None) -> Appointment:

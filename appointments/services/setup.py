@@ -8,14 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from appointments import access, rules
 from appointments.calendars import calendar_errors, opening_of, type_errors, visit_of
-from appointments.models import Appointment, AppointmentType, Calendar, Leave
+from appointments.models import Appointment, AppointmentType, Calendar, Leave, Resource
 from appointments.occupied import forget_busy
-from appointments.places import calendars_for
+from appointments.places import calendars_for, needs_of
 from appointments.services import cells, tickets
 from appointments.services.changes import remember
 from medisecure.kernel.databases import APPOINTMENTS
@@ -34,6 +33,10 @@ def create_type(
     buffer_before: int = 0,
     buffer_after: int = 0,
     bookable_by_patient: bool = True,
+    mode: str = AppointmentType.Mode.ON_SITE,
+    needs: Sequence[str] = (),
+    lead_minutes: int | None = None,
+    horizon_days: int | None = None,
 ) -> UUID:
     """Add a type of appointment, or return the id of the one that has this code. Raises Invalid by field."""
     known = AppointmentType.objects.filter(code=code).first()
@@ -48,9 +51,13 @@ def create_type(
         buffer_before=buffer_before,
         buffer_after=buffer_after,
         bookable_by_patient=bookable_by_patient,
+        mode=mode,
+        needs=list(needs),
+        lead_minutes=lead_minutes,
+        horizon_days=horizon_days,
     )
     _check_fields(kind)
-    if errors := type_errors(kind):
+    if errors := type_errors(kind, set(Resource.objects.values_list("code", flat=True))):
         raise Invalid(errors)
     kind.save()
     return kind.id
@@ -70,6 +77,9 @@ def create_calendar(
     lead_minutes: int = 60,
     horizon_days: int = 90,
     cancel_notice_hours: int = 24,
+    close_on_holidays: bool = True,
+    holiday_country: str = "FR",
+    holiday_subdivision: str = "",
 ) -> UUID:
     """Add a calendar: `weekly_rules` as [{"weekday": 0, "start": "08:30", "end": "12:00"}] with Monday 0, `exceptions`
     as [{"date": "2026-05-01", "hours": []}]. Types must exist. Raises Invalid by field. Returns its id."""
@@ -86,12 +96,23 @@ def create_calendar(
         lead_minutes=lead_minutes,
         horizon_days=horizon_days,
         cancel_notice_hours=cancel_notice_hours,
+        close_on_holidays=close_on_holidays,
+        holiday_country=holiday_country,
+        holiday_subdivision=holiday_subdivision,
     )
     _check_fields(calendar)
     if errors := calendar_errors(calendar, set(AppointmentType.objects.values_list("code", flat=True))):
         raise Invalid(errors)
     calendar.save()
     return calendar.id
+
+
+def create_resource(*, code: str, name: str, place: str, kind: str = Resource.Kind.ROOM) -> UUID:
+    """Add a room or a piece of equipment at a place, which types ask for by `code`. Raises Invalid by field."""
+    row = Resource(code=code, name=name, place=place, kind=kind)
+    _check_fields(row)
+    row.save()
+    return row.id
 
 
 def add_leave(*, practitioner_id: UUID, start: datetime, end: datetime, reason: str = Leave.Reason.HOLIDAY) -> UUID:
@@ -146,15 +167,18 @@ def seed_appointment(
         busy_end=busy.end,
         zone=calendar.zone,
         place=calendar.place,
+        mode=kind.mode,
         status=final.value,
         booked_by=booked_by,
     )
+    # It takes a room that there is; a place without one has booked elsewhere what it books here.
+    needs = needs_of(type_code, calendar.place)
     access.write_down(None, appointment, "import", "operations")
 
     @transactional(APPOINTMENTS)
     def insert() -> None:
         if final in rules.OCCUPYING:
-            cells.claim(appointment)
+            cells.claim(appointment, needs)
         if final is rules.Status.ARRIVED:
             for name, value in tickets.draw(appointment).items():
                 setattr(appointment, name, value)
@@ -162,14 +186,11 @@ def seed_appointment(
         appointment.save(force_insert=True)
         remember(appointment, actor=None, action="import", before="")
 
-    try:
-        insert()
-    except IntegrityError:
-        raise cells.refusal(appointment) from None
+    cells.win(appointment, needs, insert)
     return appointment.id
 
 
-def _check_fields(row: AppointmentType | Calendar | Leave) -> None:
+def _check_fields(row: AppointmentType | Calendar | Leave | Resource) -> None:
     """The fields' own limits, as the admin's forms check them."""
     try:
         # Uniqueness is the index's business; the codes of types are looked up above.

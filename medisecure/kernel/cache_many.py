@@ -1,7 +1,7 @@
 """`cache.remember` for many small values at once: two questions to the cache, however many they are.
 
-They are cheap to compute together and each is asked for on its own by nobody, so that readers neither wait for each other
-nor make a value anew before it expires.
+They are cheap to compute together and nobody asks for one on its own, so that readers neither wait for each other nor
+make a value anew before it expires.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ T = TypeVar("T")
 Key = tuple[str, str]
 
 
-def remember_many(
-    keys: Sequence[Key], seconds: int, compute: Callable[[list[Key]], Mapping[Key, T]]
-) -> dict[Key, T]:
+def remember_many(keys: Sequence[Key], seconds: int, compute: Callable[[list[Key]], Mapping[Key, T]]) -> dict[Key, T]:
     """The value kept for each key. `compute` is called once, with those that are not kept, and answers each of them.
 
     Not for use inside a transaction that has changed a scope: what is not committed is nobody else's to read.

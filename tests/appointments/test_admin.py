@@ -186,6 +186,7 @@ def calendar_form(practitioner: PractitionerCard, **changes: object) -> dict[str
         "weekly_rules": json.dumps(WEEK),
         "exceptions": "[]",
         "type_codes": ["check"],
+        "holiday_country": "FR",
         "grid_minutes": "15",
         "valid_from": "2026-01-01",
         "lead_minutes": "60",
@@ -225,6 +226,8 @@ def test_administrator_makes_and_edits_a_calendar(alice: User, types: None, bose
         ("type_codes", ["nothing"], "nothing"),
         ("practitioner_id", "x", ""),
         ("grid_minutes", "7", ""),
+        ("holiday_country", "XX", "FR"),
+        ("holiday_subdivision", "Bretagne", "974"),
     ],
 )
 def test_calendar_with_a_mistake_comes_back_with_words(
@@ -247,6 +250,7 @@ def test_types_and_leave_in_the_admin(alice: User, rita: User, types: None, bose
         "duration_minutes": "17",
         "buffer_before": "0",
         "buffer_after": "0",
+        "mode": "video",
         "active": "on",
     }
     answer = client.post("/admin/appointments/appointmenttype/add/", form)

@@ -117,7 +117,7 @@ def test_the_table_of_roles_is_that_of_the_code() -> None:
 def test_the_guide_lists_every_address_of_the_api() -> None:
     routes = {f"/{route}" for route, _pattern in walk(get_resolver().url_patterns) if route.startswith("api/")}
     expected = {re.sub(r"<[^>]+>", "{id}", route) for route in routes}
-    rows = re.findall(r"^\| `(?:GET|POST)` \| `(/api/[^`]+)` \|", _read(DOCS / "guide-api.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `(?:GET|POST|DELETE)` \| `(/api/[^`]+)` \|", _read(DOCS / "guide-api.md"), re.MULTILINE)
     assert set(rows) == expected
 
 

@@ -6,10 +6,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError
-
 from appointments import access, links, rules
 from appointments.models import Appointment, Calendar, WaitingEntry, WaitingOffer
+from appointments.places import needs_of
 from appointments.services import cells
 from appointments.services.changes import change, remember, tell
 from appointments.services.waiting.entries import (
@@ -34,7 +33,7 @@ from medisecure.kernel.errors import LinkOver, NotFound, OfferOver, Refused, Too
 from medisecure.kernel.ids import new_id
 from medisecure.kernel.transactions import transactional
 
-_WHERE = ("practitioner_id", "calendar_id", "start", "end", "busy_start", "busy_end", "zone", "place")
+_WHERE = ("practitioner_id", "calendar_id", "start", "end", "busy_start", "busy_end", "zone", "place", "mode")
 
 
 def accept(*, actor: User, offer_id: UUID) -> Appointment:
@@ -104,6 +103,7 @@ def _accept(offer: WaitingOffer, entry: WaitingEntry, *, actor: User | None, rig
     if visit:
         _check_move(visit, offer, right)
     target = as_visit(offer, visit.id if visit else new_id())
+    needs = needs_of(offer.type_code, offer.place)
     access.write_down(actor, target, "change" if visit else "create", right)
 
     @transactional(APPOINTMENTS)
@@ -118,8 +118,7 @@ def _accept(offer: WaitingOffer, entry: WaitingEntry, *, actor: User | None, rig
         reason = "waiting-list"
         if visit and (taken := visit_of(line)):
             _check_move(taken, current, right)
-            cells.claim(target)
-            cells.release(taken, keep=[*cells.practitioner_keys(target), *cells.patient_keys(target)])
+            cells.release(taken, keep=cells.claim(target, needs))
             where: dict[str, Any] = {name: getattr(target, name) for name in _WHERE}
             change(
                 taken,
@@ -138,7 +137,7 @@ def _accept(offer: WaitingOffer, entry: WaitingEntry, *, actor: User | None, rig
             taken = target
             taken.booked_by = actor.id if actor else None
             taken.status = rules.Status.CONFIRMED.value
-            cells.claim(taken)
+            cells.claim(taken, needs)
             taken._state.adding = True
             taken.save(force_insert=True)
             remember(taken, actor=actor, action="book", before="", reason=reason)
@@ -147,11 +146,8 @@ def _accept(offer: WaitingOffer, entry: WaitingEntry, *, actor: User | None, rig
         note_step(line.id, "accept", actor=actor, offer_id=offer.id, reason="link" if right == "link" else "")
         return taken
 
-    try:
-        return take()
-    except IntegrityError:
-        # The patient booked another visit at the same time; the practitioner's time was held.
-        raise cells.refusal(target) from None
+    # It is lost when the patient booked another visit at the same time; the practitioner's time was held.
+    return cells.win(target, needs, take)
 
 
 def _check_move(visit: Appointment, offer: WaitingOffer, right: str) -> None:

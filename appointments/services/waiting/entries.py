@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from appointments import access, rules
+from appointments import access, places, rules
 from appointments.models import Appointment, OccupancyCell, WaitingEntry, WaitingOffer, WaitingStep
 from appointments.services import cells
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
-from medisecure.kernel.errors import NotFound, OfferOver, SlotTaken, Stale
+from medisecure.kernel.errors import NotFound, OfferOver, Stale
 from patients import interface as patients
 
 WAITING = WaitingEntry.Status.WAITING
@@ -84,20 +84,17 @@ def as_visit(offer: WaitingOffer, appointment_id: UUID) -> Appointment:
         busy_end=offer.busy_end,
         zone=offer.zone,
         place=offer.place,
+        mode=places.mode_of(offer.type_code),
     )
 
 
 def keep_time(offer: WaitingOffer) -> None:
-    """Hold the practitioner's cells for the offer. The patient's own are not held: they may still book elsewhere.
+    """Hold the practitioner's cells for the offer, and a room where one is needed. The patient's own are not held: they
+    may still book elsewhere.
 
     Raises SlotTaken; IntegrityError when somebody else's transaction was faster.
     """
-    keys = cells.practitioner_keys(as_visit(offer, offer.id))
-    if OccupancyCell.objects.filter(key__in=keys).exists():
-        raise SlotTaken
-    OccupancyCell.objects.bulk_create(
-        [OccupancyCell(key=key, appointment_id=offer.id, expires=offer.expires) for key in keys]
-    )
+    cells.claim_hold(offer, places.needs_of(offer.type_code, offer.place))
 
 
 def give_time_back(offer: WaitingOffer) -> None:

@@ -3,10 +3,6 @@
 
 const area = document.querySelector("[data-refresh]");
 
-function links() {
-  return [...area.querySelectorAll("[data-visit]")];
-}
-
 function middle(link) {
   const box = link.closest(".grid-visit").getBoundingClientRect();
   return { x: box.left + box.width / 2, y: box.top + box.height / 2 };
@@ -86,10 +82,15 @@ if (area) {
   moveNow();
   lookAtNow();
   window.setInterval(moveNow, 30_000);
-  // After a step the page comes back to its visit: so does the focus.
-  const target = window.location.hash.startsWith("#visit-") && document.getElementById(window.location.hash.slice(1));
-  const link = target && target.querySelector("[data-visit]");
-  if (link && links().includes(link)) {
-    focus(link);
-  }
+  // After a step the page comes back to its visit: so does the focus, once the browser has looked for the address's
+  // fragment itself, which takes the focus away.
+  const id = window.location.hash.startsWith("#visit-") ? window.location.hash.slice(1) : "";
+  window.addEventListener("load", () =>
+    window.setTimeout(() => {
+      const link = id && document.getElementById(id)?.querySelector("[data-visit]");
+      if (link && document.activeElement === document.body) {
+        focus(link);
+      }
+    }, 50),
+  );
 }

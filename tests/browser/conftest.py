@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.appointments.fixtures import *  # noqa: F403
+from tests.browser.tab import DESKTOP, NewTab, Tab, note_policy
 from tests.documents.fixtures import *  # noqa: F403
 from tests.patients.fixtures import *  # noqa: F403
 from tests.portal.conftest import invoice, visit  # noqa: F401
@@ -45,3 +46,26 @@ def chromium() -> Iterator[Any]:
         browser.close()
     if before is None:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def new_tab(chromium: Any, live_server: Any) -> Iterator[NewTab]:
+    playwright_axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed (requirements/live.txt)"
+    )
+    contexts = []
+
+    def make(language: str = "en", width: int = DESKTOP, scheme: str = "light") -> Tab:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 844}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        context.add_cookies([{"name": "medisecure_language", "value": language, "url": live_server.url}])
+        contexts.append(context)
+        tab = Tab(context.new_page(), live_server.url, playwright_axe.Axe())
+        tab.page.on("console", lambda message: note_policy(tab, message))
+        tab.page.on("pageerror", lambda error: tab.faults.append(f"script error: {error}"))
+        return tab
+
+    yield make
+    for context in contexts:
+        context.close()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from django.urls import reverse
@@ -16,77 +14,10 @@ from medisecure.accounts.models import User
 from medisecure.notifications.interface import notify_user
 from patients.interface import PatientCard, PractitionerCard
 from tests.appointments.fixtures import day_ahead
+from tests.browser.tab import DESKTOP, PHONE, NewTab
 from tests.cast import ALL_DATABASES, PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(databases=ALL_DATABASES, transaction=True)]
-
-PHONE, DESKTOP = 390, 1280
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@dataclass
-class Tab:
-    """One browser tab on the hospital, and everything that was wrong with what it showed."""
-
-    page: Any
-    base: str
-    axe: Any
-    faults: list[str] = field(default_factory=list)
-
-    def open(self, path: str) -> None:
-        answer = self.page.goto(self.base + path)
-        assert answer.status < 400, f"{path}: {answer.status}"
-
-    def check(self, name: str) -> None:
-        """No serious violation, nothing wider than the window, nothing that the policy refused."""
-        for found in self.axe.run(self.page).response["violations"]:
-            if found["impact"] in ("serious", "critical"):
-                where = "; ".join(str(node["target"]) for node in found["nodes"][:3])
-                self.faults.append(f"{name}: {found['id']} ({found['impact']}): {where}")
-        if (wider := self.page.evaluate(OVERFLOW)) > 0:
-            self.faults.append(f"{name}: {wider} px wider than the window")
-
-    def visit(self, path: str) -> None:
-        self.open(path)
-        self.check(path)
-
-    def sign_in(self, user: User) -> None:
-        self.open("/accounts/login/")
-        self.page.fill("[name=login]", user.email)
-        self.page.fill("[name=password]", PASSWORD)
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_url(lambda url: "/accounts/login/" not in url)
-
-
-NewTab = Callable[..., Tab]
-
-
-@pytest.fixture
-def new_tab(chromium: Any, live_server: Any) -> Iterator[NewTab]:
-    playwright_axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed (requirements/live.txt)"
-    )
-    contexts = []
-
-    def make(language: str = "en", width: int = DESKTOP, scheme: str = "light") -> Tab:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 844}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        context.add_cookies([{"name": "medisecure_language", "value": language, "url": live_server.url}])
-        contexts.append(context)
-        tab = Tab(context.new_page(), live_server.url, playwright_axe.Axe())
-        tab.page.on("console", lambda message: _policy(tab, message))
-        tab.page.on("pageerror", lambda error: tab.faults.append(f"script error: {error}"))
-        return tab
-
-    yield make
-    for context in contexts:
-        context.close()
-
-
-def _policy(tab: Tab, message: Any) -> None:
-    if "Content Security Policy" in message.text:
-        tab.faults.append(f"{tab.page.url}: {message.text[:200]}")
 
 
 def test_booking_by_keyboard_alone(

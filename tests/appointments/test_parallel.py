@@ -126,3 +126,37 @@ def test_one_of_two_cancellations_counts(
     assert found["cancelled"] == 1
     assert set(found) <= {"cancelled", "conflict", "stale"}
     assert AppointmentHistory.objects.filter(appointment_id=row.id, action="cancel").count() == 1
+
+
+def test_everybody_who_arrives_at_once_gets_a_number_of_their_own(
+    rita: User, bose_card: PractitionerCard, calendar_id: UUID
+) -> None:
+    walls = [f"{hour:02d}:{minute:02d}" for hour in (8, 9, 10, 11) for minute in (0, 15, 30, 45)][:12]
+    rows = [
+        services.book(
+            actor=rita, practitioner_id=bose_card.id, type_code="check", start=at(wall), patient_id=patient.id
+        )
+        for wall, patient in zip(walls, people(12), strict=True)
+    ]
+
+    def arrive(number: int) -> str:
+        return str(services.arrive(actor=rita, appointment_id=rows[number].id).ticket)
+
+    assert together(12, arrive) == {str(number): 1 for number in range(1, 13)}
+    assert AppointmentHistory.objects.filter(action="arrive").count() == 12
+
+
+def test_one_of_two_steps_back_counts(
+    asha: User, rita: User, dr_bose: User, asha_card: PatientCard, bose_card: PractitionerCard, calendar_id: UUID
+) -> None:
+    row = services.book(actor=asha, practitioner_id=bose_card.id, type_code="check", start=at("09:00"))
+    services.arrive(actor=rita, appointment_id=row.id)
+
+    def undo(number: int) -> str:
+        services.undo(actor=(rita, dr_bose)[number % 2], appointment_id=row.id)
+        return "undone"
+
+    found = together(6, undo)
+    assert found["undone"] == 1
+    assert set(found) <= {"undone", "conflict", "stale"}
+    assert AppointmentHistory.objects.filter(appointment_id=row.id, action="undo").count() == 1

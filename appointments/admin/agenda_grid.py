@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,6 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import formats
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -29,23 +32,13 @@ from patients import interface as patients
 #: The styles place by whole hours and by cells of five minutes: inline styles are forbidden by the pages' policy.
 _CELL = rules.CELL_MINUTES
 _MOST_LANES = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A place on the grid: it begins at `h` o'clock and `m` cells, and is `l` hours and `k` cells long."""
-
-    h: int
-    m: int
-    l: int  # noqa: E741 - the attribute of the page
-    k: int
+_SOME_ID = "00000000-0000-7000-8000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    box: Box
-    lane: int
-    of: int
+    #: Attributes that say where it stands.
+    at: SafeString
     row: agenda_rows.Row
     url: str
     step_url: str
@@ -59,8 +52,9 @@ class Column:
     note: str
     href: str
     today: bool
-    opens: list[Box] = field(default_factory=list)
-    leaves: list[Box] = field(default_factory=list)
+    #: Attributes that say where each stands.
+    opens: list[SafeString] = field(default_factory=list)
+    leaves: list[SafeString] = field(default_factory=list)
     visits: list[Placed] = field(default_factory=list)
 
 
@@ -269,14 +263,13 @@ def _answer(
 
 def _placed(span: grid.Range, lane: int, of: int, row: agenda_rows.Row) -> Placed:
     one = row.appointment
+    # A seventh at the same time stands on the sixth; the list has them all.
+    side = format_html(' data-lane="{}" data-of="{}"', min(lane, _MOST_LANES - 1), min(of, _MOST_LANES))
     return Placed(
-        box=_box(span),
-        # A seventh at the same time stands on the sixth; the list has them all.
-        lane=min(lane, _MOST_LANES - 1),
-        of=min(of, _MOST_LANES),
+        at=_box(span) + side,
         row=row,
-        url=reverse("admin:appointments_appointment_change", args=[one.id]),
-        step_url=reverse("admin:appointments_appointment_step", args=[one.id]),
+        url=_address("change", str(one.id)),
+        step_url=_address("step", str(one.id)),
         start=f"{row.start:%H:%M}",
         end=f"{row.end:%H:%M}",
     )
@@ -287,7 +280,19 @@ def _cut(span: grid.Range, window: grid.Range) -> grid.Range | None:
     return (start, end) if start < end else None
 
 
-def _box(span: grid.Range) -> Box:
+def _box(span: grid.Range) -> SafeString:
+    """It begins at `h` o'clock and `m` cells, and is `l` hours and `k` cells long."""
     start, end = span[0] // _CELL, -(-span[1] // _CELL)
     length = max(1, end - start)
-    return Box(h=start // 12, m=start % 12, l=length // 12, k=length % 12)
+    numbers = (start // 12, start % 12, length // 12, length % 12)
+    return format_html('data-h="{}" data-m="{}" data-l="{}" data-k="{}"', *numbers)
+
+
+def _address(name: str, appointment_id: str) -> str:
+    return _pattern(name).replace(_SOME_ID, appointment_id)
+
+
+@cache
+def _pattern(name: str) -> str:
+    """Looking an address up is slow beside writing an id into it, and a day has thousands of them."""
+    return reverse(f"admin:appointments_appointment_{name}", args=[_SOME_ID])

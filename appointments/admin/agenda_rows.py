@@ -73,7 +73,8 @@ class Row:
     practitioner: str
     kind: str
     #: (code, label) of each step that may be taken now
-    steps: list[tuple[str, Label]]
+    steps: list[tuple[str, str]]
+    state: str
     #: "2 visits missed in 12 months", or nothing
     missed: str
 
@@ -86,6 +87,9 @@ def rows(found: Sequence[Appointment], *, may_act: bool) -> list[Row]:
     labels = selectors.type_labels() if found else {}
     missed = no_shows(ids)
     now = clock.now()
+    # Said once and not once a visit: a day of a large house has thousands of these words.
+    words = {name: str(step.label) for name, step in STEPS.items()}
+    states = {value: str(label) for value, label in Appointment.Status.choices}
     return [
         Row(
             appointment=one,
@@ -94,15 +98,17 @@ def rows(found: Sequence[Appointment], *, may_act: bool) -> list[Row]:
             patient=people.get(one.patient_id),
             practitioner=names[one.practitioner_id].full_name if one.practitioner_id in names else "—",
             kind=labels.get(one.type_code, one.type_code),
-            steps=steps(one, now) if may_act else [],
+            steps=[(name, words[name]) for name in steps(one, now)] if may_act else [],
+            state=states[one.status],
             missed=said(missed[one.patient_id]) if one.patient_id in missed else "",
         )
         for one in found
     ]
 
 
-def steps(one: Appointment, now: datetime) -> list[tuple[str, Label]]:
-    return [(name, step.label) for name, step in STEPS.items() if step.possible(one, now)]
+def steps(one: Appointment, now: datetime) -> list[str]:
+    """The codes of the steps that may be taken now, the likeliest first."""
+    return [name for name, step in STEPS.items() if step.possible(one, now)]
 
 
 def counts(found: Sequence[Appointment]) -> list[tuple[str, str, int]]:

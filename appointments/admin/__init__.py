@@ -3,6 +3,7 @@ from __future__ import annotations
 from appointments.admin.appointments import AppointmentAdmin
 from appointments.admin.calendars import AppointmentTypeAdmin, CalendarAdmin, LeaveAdmin, ResourceAdmin
 from appointments.admin.screens import WaitingScreenAdmin
+from appointments.admin.waiting_list import WaitingEntryAdmin
 
 __all__ = [
     "AppointmentAdmin",
@@ -10,5 +11,6 @@ __all__ = [
     "CalendarAdmin",
     "LeaveAdmin",
     "ResourceAdmin",
+    "WaitingEntryAdmin",
     "WaitingScreenAdmin",
 ]

@@ -10,15 +10,15 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from appointments import access, selectors
+from appointments import access, rules, selectors
 from appointments.admin import agenda, agenda_grid, agenda_rows, booking, waiting
-from appointments.models import Appointment
+from appointments.models import Appointment, WaitingEntry
 from appointments.no_shows import no_shows, said
 from medisecure.accounts.interface import user_card
 from medisecure.accounts.models import User
@@ -96,9 +96,20 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
             },
         ),
         (_("For staff"), {"fields": ("staff_note", "overbooked", "overbook_reason", "cancel_reason", "created_at")}),
+        (_("Waiting list"), {"fields": ("earlier",)}),
         (_("History"), {"fields": ("history",)}),
     )
-    readonly_fields = ("patient", "practitioner", "kind", "local_start", "local_end", "state", "missed", "history")
+    readonly_fields = (
+        "patient",
+        "practitioner",
+        "kind",
+        "local_start",
+        "local_end",
+        "state",
+        "missed",
+        "earlier",
+        "history",
+    )
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -145,6 +156,18 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
     @admin.display(description=_("start"), ordering="start")
     def local_start(self, row: Appointment) -> str:
         return formats.date_format(clock.local(row.start, row.zone), "D j N Y H:i")
+
+    @admin.display(description=_("an earlier time"))
+    def earlier(self, row: Appointment) -> str | SafeString:
+        """The wish for an earlier time, or the way to one."""
+        entry = WaitingEntry.objects.filter(open_key=f"visit:{row.id}").first()
+        if entry:
+            url = reverse("admin:appointments_waitingentry_change", args=[entry.id])
+            return format_html('<a href="{}">{}</a>', url, _("On the waiting list"))
+        if rules.Status(row.status) not in rules.UPCOMING or row.start <= clock.now():
+            return "—"
+        url = reverse("admin:appointments_waitingentry_add")
+        return format_html('<a href="{}?appointment={}">{}</a>', url, row.id, _("Put on the waiting list"))
 
     @admin.display(description=_("end"))
     def local_end(self, row: Appointment) -> str:

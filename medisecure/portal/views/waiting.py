@@ -114,7 +114,7 @@ def earlier(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Htt
     if card.patient_id != patient_id:
         raise NotFound
     visit: Visit = visits([card])[0]
-    form = EarlierForm(request.POST or None, last=visit.start.date())
+    form = EarlierForm(request.POST if request.method == "POST" else None, last=visit.start.date())
     if request.method == "POST" and form.is_valid():
         try:
             appointments.ask_for_earlier(
@@ -150,7 +150,7 @@ def ask(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Wait for a first time with a practitioner or a specialty."""
     kinds, people = offer_of_calendars(reader(request))
     form = WishForm(
-        request.POST or None,
+        request.POST if request.method == "POST" else None,
         types=kinds,
         people=people,
         initial={"type": request.GET.get("type", ""), "who": request.GET.get("who", "")},

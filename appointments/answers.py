@@ -8,7 +8,8 @@ from datetime import date, datetime
 from uuid import UUID
 
 from appointments.models import Appointment
-from appointments.services import by_link, waiting
+from appointments.services import by_link, feeds, waiting
+from appointments.services.feeds import FeedText
 from medisecure.accounts.models import User
 from patients import interface as patients
 
@@ -98,3 +99,35 @@ def accept_offer_by_link(token: str) -> None:
 
 def decline_offer_by_link(token: str) -> None:
     waiting.decline_by_link(token)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCard:
+    """An address by which a calendar program reads; the address itself is told once, when it is made."""
+
+    created_at: datetime
+    #: To the hour; None when nothing has read it yet.
+    read_at: datetime | None
+
+
+def my_feed(actor: User, owner: str = feeds.PATIENT.value) -> FeedCard | None:
+    row = feeds.feed_of(actor, owner)
+    return FeedCard(row.created_at, row.read_at) if row else None
+
+
+def make_my_feed(*, actor: User, owner: str = feeds.PATIENT.value) -> str:
+    """See `services.feeds.make_feed`. Returns the address."""
+    return feeds.make_feed(actor=actor, owner=owner)[1]
+
+
+def close_my_feed(*, actor: User, owner: str = feeds.PATIENT.value) -> None:
+    feeds.close_feed(actor=actor, owner=owner)
+
+
+def feed_text(token: str) -> FeedText:
+    """The calendar at this address. Raises NotFound."""
+    return feeds.text_of(feeds.feed_of_token(token))
+
+
+def note_feed_reading(token: str) -> None:
+    feeds.note_reading(feeds.feed_of_token(token))

@@ -9,14 +9,20 @@ from uuid import UUID
 
 from appointments import access, ics, rules, selectors, services
 from appointments.answers import (
+    FeedCard,
     LinkedVisit,
     accept_offer,
     accept_offer_by_link,
     ask_for_earlier,
     cancel_by_link,
+    close_my_feed,
     confirm_by_link,
     decline_offer,
     decline_offer_by_link,
+    feed_text,
+    make_my_feed,
+    my_feed,
+    note_feed_reading,
     resume_wish,
     visit_of_link,
     withdraw_wish,
@@ -25,6 +31,7 @@ from appointments.hold_cards import HoldCard, hold, release_hold
 from appointments.models import Appointment, AppointmentType, Calendar
 from appointments.no_shows import must_confirm, no_shows
 from appointments.places import MOST_DAYS, Slot
+from appointments.services.feeds import FeedText
 from appointments.services.setup import add_leave, create_calendar, create_resource, create_type, seed_appointment
 from appointments.waiting_cards import (
     LinkedOffer,
@@ -43,6 +50,8 @@ from medisecure.kernel.errors import NotFound
 __all__ = [
     "MOST_DAYS",
     "AppointmentCard",
+    "FeedCard",
+    "FeedText",
     "HoldCard",
     "LinkedOffer",
     "LinkedVisit",
@@ -66,6 +75,7 @@ __all__ = [
     "calendar_file",
     "cancel",
     "cancel_by_link",
+    "close_my_feed",
     "complete",
     "confirm",
     "confirm_by_link",
@@ -74,17 +84,21 @@ __all__ = [
     "create_type",
     "decline_offer",
     "decline_offer_by_link",
+    "feed_text",
     "free_slots",
     "has_calendar",
     "hold",
+    "make_my_feed",
     "may_ask",
     "move",
     "must_confirm",
     "my_appointments",
+    "my_feed",
     "my_wishes",
     "next_free",
     "no_show",
     "no_shows",
+    "note_feed_reading",
     "offer_of_link",
     "offered",
     "open_offers",

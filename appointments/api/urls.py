@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appointments.api import views, waiting
+from appointments.api import feeds, views, waiting
 
 _ONE = "appointments/<uuid:appointment_id>"
 
@@ -27,4 +27,6 @@ urlpatterns = [
     path("waiting-list/<uuid:entry_id>/resume", waiting.Resume.as_view(), name="api-waiting-resume"),
     path("offers/<uuid:offer_id>/accept", waiting.Accept.as_view(), name="api-offer-accept"),
     path("offers/<uuid:offer_id>/decline", waiting.Decline.as_view(), name="api-offer-decline"),
+    path("calendar-feed", feeds.Feed.as_view(), name="api-calendar-feed"),
+    path("calendar-feed/close", feeds.CloseFeed.as_view(), name="api-calendar-feed-close"),
 ]

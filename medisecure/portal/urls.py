@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from medisecure.portal.views import access, account, appointments, booking, home, invoices, links, record, waiting
+from medisecure.portal.views import (
+    access,
+    account,
+    appointments,
+    booking,
+    calendar,
+    home,
+    invoices,
+    links,
+    record,
+    waiting,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -19,6 +30,8 @@ urlpatterns = [
     path("waiting/new/", waiting.ask, name="waiting-ask"),
     path("waiting/<uuid:entry_id>/", waiting.change, name="waiting-change"),
     path("waiting/offers/<uuid:offer_id>/", waiting.answer, name="waiting-answer"),
+    path("calendar/", calendar.address, name="calendar-address"),
+    path("calendar/<str:token>.ics", calendar.file, name="calendar-file"),
     path("offer/<str:token>/", links.offer, name="mail-offer"),
     path("visit/<str:token>/", links.visit, name="mail-visit"),
     path("record/", record.record, name="record"),

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from threading import Barrier
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.db import connections
 
 from appointments import services
-from appointments.models import Appointment, AppointmentHistory, OccupancyCell
+from appointments.models import Appointment, AppointmentHistory, OccupancyCell, Reminder, WaitingOffer
+from appointments.services import reminders, waiting
 from medisecure.accounts.models import User
+from medisecure.kernel import clock
 from medisecure.kernel.databases import APPOINTMENTS
 from medisecure.kernel.errors import DomainError
 from medisecure.kernel.outbox import pending
@@ -160,3 +163,44 @@ def test_one_of_two_steps_back_counts(
     assert found["undone"] == 1
     assert set(found) <= {"undone", "conflict", "stale"}
     assert AppointmentHistory.objects.filter(appointment_id=row.id, action="undo").count() == 1
+
+
+def test_one_of_two_looks_promises_a_reminder(
+    rita: User, asha_card: PatientCard, bose_card: PractitionerCard, calendar_id: UUID
+) -> None:
+    start = at("09:00")
+    services.book(actor=rita, practitioner_id=bose_card.id, type_code="check", start=start, patient_id=asha_card.id)
+    pending(APPOINTMENTS).update(published_at=clock.now())
+
+    with time_machine.travel(start - timedelta(hours=48), tick=False):
+        found = together(6, lambda _number: str(reminders.remind_due()))
+    assert found == {"1": 1, "0": 5}
+    assert Reminder.objects.count() == 1
+    assert [row.name for row in pending(APPOINTMENTS)] == ["appointment.reminder_due"]
+
+
+def test_one_of_many_answers_to_an_offer_counts(
+    rita: User, asha: User, asha_card: PatientCard, bose_card: PractitionerCard, calendar_id: UUID
+) -> None:
+    visit = services.book(actor=asha, practitioner_id=bose_card.id, type_code="check", start=at("17:00", days=20))
+    waiting.ask(actor=asha, appointment_id=visit.id)
+    with time_machine.travel(at("10:00", days=1), tick=True):
+        assert sum(int(number) * count for number, count in together(4, lambda _n: str(waiting.run())).items()) == 1
+        [offer] = WaitingOffer.objects.all()
+
+        def answer(number: int) -> str:
+            actor = (asha, rita)[number % 2]
+            if number == 5:
+                waiting.decline(actor=actor, offer_id=offer.id)
+                return "declined"
+            waiting.accept(actor=actor, offer_id=offer.id)
+            return "accepted"
+
+        found = together(6, answer)
+    assert found["offer-over"] == 5
+    assert found["accepted"] + found["declined"] == 1
+    row = Appointment.objects.get()
+    cells = OccupancyCell.objects.all()
+    assert {cell.appointment_id for cell in cells} == {row.id}
+    assert cells.count() == 6
+    assert row.start == (offer.start if found["accepted"] else visit.start)

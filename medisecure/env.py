@@ -7,7 +7,9 @@ because it may be a secret.
 
 from __future__ import annotations
 
+import base64
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,22 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 class SettingsError(Exception):
     """One line per variable that is wrong."""
+
+
+KEY_BYTES = 32
+
+
+def new_key() -> str:
+    """A key as `Env.keys` takes it."""
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def read_key(text: str) -> bytes:
+    """Raises ValueError for what is not the base64 of 32 bytes; both alphabets of RFC 4648 are taken."""
+    key = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    if len(key) != KEY_BYTES:
+        raise ValueError("not 32 bytes")
+    return key
 
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -152,6 +170,17 @@ class Env:
             self.refuse(name, "must be two hours of the day such as 8-20, the first one before the second")
             return default
         return int(first), int(last)
+
+    def keys(self, name: str) -> list[bytes]:
+        """Comma-separated keys, each the base64 of 32 random bytes, none twice."""
+        try:
+            found = [read_key(word) for word in self.words(name)]
+        except ValueError:
+            found = None
+        if found is None or len(set(found)) != len(found):
+            self.refuse(name, "must be different keys separated by commas, each made by: openssl rand -base64 32")
+            return [bytes(KEY_BYTES)]
+        return found
 
     def url(self, name: str, schemes: tuple[str, ...], *, path: bool = False, host: bool = True) -> Url | None:
         """An address `scheme://[user:password@]host[:port][/name][?option=value]`, or None when it is not set.

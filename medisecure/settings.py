@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -50,23 +52,31 @@ _public_url = env.url("PUBLIC_URL", ("http", "https"))
 PUBLIC_URL = _public_url.raw.rstrip("/") if _public_url else "http://127.0.0.1:8000"
 
 
-def _embedded_secret(path: Path) -> str:
-    """A secret of this data folder's own, made once: sessions and signatures survive a restart."""
+def _embedded_secret(path: Path, make: Callable[[], str]) -> str:
+    """A secret of this data folder's own, made once: sessions, signatures and what is encrypted survive a restart."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("x", encoding="ascii") as file:
-            path.chmod(0o600)
-            file.write(secrets.token_urlsafe(64))
-    except FileExistsError:
-        pass
+    # Written beside and then linked: of two processes that start at once, neither reads half a secret.
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    if not path.exists():
+        draft.touch(mode=0o600)
+        draft.write_text(make(), encoding="ascii")
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     return path.read_text(encoding="ascii")
 
 
 SECRET_KEY = env.text("SECRET_KEY")
 if not SECRET_KEY and EMBEDDED:
-    SECRET_KEY = _embedded_secret(DATA_DIR / "secret_key")
+    SECRET_KEY = _embedded_secret(DATA_DIR / "secret_key", lambda: secrets.token_urlsafe(64))
 if len(SECRET_KEY) < 50 and not EMBEDDED:
     env.refuse("SECRET_KEY", "must be set to at least 50 characters once a server is named")
+#: The secrets of what is encrypted in the databases (kernel/crypto.py): the first encrypts, all decrypt.
+FIELD_KEYS = env.keys("FIELD_KEYS")
+if not FIELD_KEYS and EMBEDDED:
+    FIELD_KEYS = [environment.read_key(_embedded_secret(DATA_DIR / "field_key", environment.new_key))]
+if not FIELD_KEYS:
+    env.refuse("FIELD_KEYS", "must be set once a server is named: openssl rand -base64 32")
 if not EMBEDDED and not _public_url:
     env.refuse("PUBLIC_URL", "must be set to the address that people use, once a server is named")
 if not EMBEDDED and not ALLOWED_HOSTS:

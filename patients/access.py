@@ -36,7 +36,15 @@ def _permitted(actor: User, right: str, action: str) -> bool:
     return actor.has_perm(rules.permission_for(action))
 
 
-def access_identity(*, actor: User, patient_id: UUID, purpose: str, action: str = "view") -> PatientCard:
+def access_identity(
+    *,
+    actor: User,
+    patient_id: UUID,
+    purpose: str,
+    action: str = "view",
+    resource: str = "patient",
+    resource_id: UUID | None = None,
+) -> PatientCard:
     """Who the patient is, after the check and the audit entry.
 
     Raises `NotFound` when there is no such patient or they are out of the actor's sight.
@@ -48,8 +56,8 @@ def access_identity(*, actor: User, patient_id: UUID, purpose: str, action: str 
         actor=actor,
         patient_id=patient_id,
         action=action,
-        resource="patient",
-        resource_id=patient_id,
+        resource=resource,
+        resource_id=resource_id or patient_id,
         purpose=purpose,
         right=right,
     )

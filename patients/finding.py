@@ -21,7 +21,8 @@ from django.db.models.functions import Cast, StrIndex
 
 from medisecure.kernel.databases import DEFAULT
 from patients import rules
-from patients.models import Patient
+from patients.identifiers import indexes_of
+from patients.models import Patient, PatientIdentifier
 
 #: Words of the register that are compared letter by letter with one that was typed.
 _CANDIDATES: Final = 100
@@ -31,7 +32,26 @@ _SHORTEST_SIMILAR: Final = 4
 
 def find(rows: QuerySet[Patient], search: rules.Search) -> list[UUID]:
     """The ids of at most `MOST_FOUND` patients of `rows` who match, the best first: whole words before beginnings of
-    words before words that look alike; within these by name. When more match, the longest registered are found."""
+    words before words that look alike; within these by name. When more match, the longest registered are found. Whoever
+    has the identity number that was typed comes before all of them."""
+    known = _by_identifier(rows, search.identifiers)
+    if not (search.words or search.birth_dates or search.record_number or search.phone):
+        return known
+    return [*known, *(one for one in _find(rows, search) if one not in known)][: rules.MOST_FOUND]
+
+
+def _by_identifier(rows: QuerySet[Patient], numbers: tuple[tuple[str, str], ...]) -> list[UUID]:
+    """By the keyed index: the number itself goes nowhere, not even to the database. Those that have ended count too: an
+    old card is still the same person's."""
+    if not numbers:
+        return []
+    indexes = [index for kind, value in numbers for index in indexes_of(kind, value)]
+    found = PatientIdentifier.objects.filter(value_index__in=indexes).order_by().values_list("patient_id", flat=True)
+    ids = set(found[: rules.MOST_FOUND])
+    return list(rows.filter(id__in=ids).order_by("id").values_list("id", flat=True)) if ids else []
+
+
+def _find(rows: QuerySet[Patient], search: rules.Search) -> list[UUID]:
     if search.record_number:
         rows = rows.filter(record_number=search.record_number)
     if search.birth_dates:

@@ -24,12 +24,13 @@ from patients import rules
 from patients.incoming import (
     MODELS,
     Incoming,
+    IncomingIdentifier,
     IncomingPatient,
     IncomingPractitioner,
-    IncomingRow,
     IncomingSpecialty,
 )
-from patients.models import CareRelation, Encounter, MedicalRecord, Patient, Practitioner
+from patients.incoming_identifiers import SEALED_COLUMNS, settle_identifiers
+from patients.models import CareRelation, Encounter, MedicalRecord, Patient, PatientIdentifier, Practitioner
 from patients.models.people import IdentityStatus
 from patients.services import SYSTEM, allocate_record_numbers, forget_patient, search_text_of
 
@@ -130,7 +131,7 @@ class RecordImport:
 
     def _write_batch(self, kind: type[Incoming], items: Sequence[Incoming]) -> None:
         model: type[Any] = _model(kind)
-        digests = {item.source_id: item.digest() for item in items}
+        digests = {item.source_id: item.digests() for item in items}
         existing: dict[str, tuple[UUID, str]] = {
             row[0]: (row[1], row[2])
             for row in model._default_manager.filter(
@@ -141,9 +142,11 @@ class RecordImport:
         for item in items:
             before = existing.get(item.source_id)
             if before is None:
-                fresh.append(self._build(kind, item, digests[item.source_id]))
-            elif before[1] != digests[item.source_id]:
-                changed.append(self._build(kind, item, digests[item.source_id], row_id=before[0]))
+                fresh.append(self._build(kind, item, digests[item.source_id][0]))
+            elif before[1] not in digests[item.source_id]:
+                changed.append(self._build(kind, item, digests[item.source_id][0], row_id=before[0]))
+        if model is PatientIdentifier:
+            settle_identifiers([*fresh, *changed])
         if fresh:
             self._create(model, fresh)
         if changed:
@@ -176,7 +179,9 @@ class RecordImport:
         if isinstance(row, Patient):
             row.search_text = search_text_of(row)
             row.phone_key = rules.phone_key(row.phone)
-        if isinstance(item, IncomingRow):
+        if isinstance(row, PatientIdentifier):
+            row.set_value(row.value)
+        if hasattr(row, "patient_id"):
             self._touched.add(row.patient_id)
         return row
 
@@ -192,7 +197,8 @@ class RecordImport:
         model._default_manager.bulk_create(rows, batch_size=BATCH)
 
     def _change(self, kind: type[Incoming], model: type[Any], rows: list[Any]) -> None:
-        columns = [name for name in _names(kind) if name != "source_id"]
+        columns = [column for name in _names(kind) for column in SEALED_COLUMNS.get(name, (name,))]
+        columns.remove("source_id")
         if model is Patient:
             columns += ["search_text", "phone_key"]
             self._touched.update(row.id for row in rows)
@@ -239,7 +245,7 @@ class RecordImport:
             row = rows.get(ids[item.source_id])
             if row is None:
                 raise UnknownReference("practitioner", item.practitioner)
-            digest = item.digest()
+            digest = item.digests()[0]
             # A practitioner with several roles keeps the specialty of the one that came first.
             if row.role_digest == digest or row.role_source_id not in ("", item.source_id):
                 tally.unchanged += 1
@@ -299,6 +305,8 @@ def _model(kind: type[Incoming]) -> type[Any]:
         return Patient
     if kind is IncomingPractitioner:
         return Practitioner
+    if kind is IncomingIdentifier:
+        return PatientIdentifier
     return MODELS[kind]
 
 

@@ -10,19 +10,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+from medisecure.kernel.crypto import keyring
 from patients import models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     source_id: str
+    #: True for kinds with a number that is encrypted here: a plain digest would let it be guessed, digit by digit.
+    secret: ClassVar[bool] = False
 
-    def digest(self) -> str:
-        """SHA-256 of everything the source said: equal when nothing changed there."""
+    def digests(self) -> list[str]:
+        """What tells that the source said the same: SHA-256 of all of it, or its keyed index under each key in use.
+        The first is the one to store."""
         values = [type(self).__name__, *([item.name, getattr(self, item.name)] for item in fields(self))]
-        return hashlib.sha256(json.dumps(values, default=str, ensure_ascii=False).encode()).hexdigest()
+        text = json.dumps(values, default=str, ensure_ascii=False)
+        if self.secret:
+            return keyring().indexes(text, "source digest")
+        return [hashlib.sha256(text.encode()).hexdigest()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +149,24 @@ class IncomingProcedure(IncomingRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingIdentifier(Incoming):
+    """A number of the patient; `kind` is one of rules.KINDS."""
+
+    secret = True
+    patient: str
+    kind: str
+    value: str
+    country: str = ""
+    system: str = ""
+    started_on: date | None = None
+    ended_on: date | None = None
+    status: str = "active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingCoverage(IncomingRow):
+    secret = True
+    role: str = ""
     payer: str = ""
     member_number: str = ""
     plan_code: str = ""
@@ -163,11 +187,17 @@ _PEOPLE: Final[Mapping[type[Incoming], type[Any]]] = {
     IncomingPatient: models.Patient,
     IncomingPractitioner: models.Practitioner,
     IncomingSpecialty: models.Practitioner,
+    IncomingIdentifier: models.PatientIdentifier,
 }
+
+#: Texts that are encrypted, so that their column has no bound of its own.
+_SEALED_LENGTH: Final = {"member_number": 200, "value": 64}
 
 
 def longest(kind: type[Incoming], name: str) -> int | None:
     """The most characters that the column of this field takes; None when it has no bound."""
+    if name in _SEALED_LENGTH:
+        return _SEALED_LENGTH[name]
     model: type[Any] = MODELS.get(kind) or _PEOPLE[kind]
     found: int | None = getattr(model._meta.get_field(name), "max_length", None)
     return found

@@ -28,6 +28,7 @@ from patients.incoming import (
     IncomingCondition,
     IncomingCoverage,
     IncomingEncounter,
+    IncomingIdentifier,
     IncomingImmunization,
     IncomingMedication,
     IncomingObservation,
@@ -42,30 +43,46 @@ from patients.panels import Panel, register_patient_panel
 from patients.record import medical_record
 from patients.relations import record_care_relation
 from patients.representing import Stand, patient_side, side_of
+from patients.rules import KINDS as IDENTIFIER_KINDS
+from patients.rules import OTHER as OTHER_IDENTIFIER
+from patients.rules import Fault as IdentifierFault
+from patients.rules import compact as compact_identifier
 from patients.rules import is_patients_side, record_number, written_unit
 from patients.sections import register_record_section
 from patients.selectors import audit_search, search_patients
 from patients.services import (
     Contact,
+    ContactEntry,
+    Details,
     Identity,
+    InsurerEntry,
+    NewIdentifier,
     choose_language,
     give_portal_access,
     invite_patient,
     link_account,
     register_patient,
     register_practitioner,
+    save_patient,
     update_contact,
 )
+from patients.sheets import Sheet, identity_sheet
 
 __all__ = [
     "BATCH",
+    "IDENTIFIER_KINDS",
+    "OTHER_IDENTIFIER",
     "Contact",
+    "ContactEntry",
+    "Details",
+    "IdentifierFault",
     "Identity",
     "Incoming",
     "IncomingAllergy",
     "IncomingCondition",
     "IncomingCoverage",
     "IncomingEncounter",
+    "IncomingIdentifier",
     "IncomingImmunization",
     "IncomingMedication",
     "IncomingObservation",
@@ -74,10 +91,13 @@ __all__ = [
     "IncomingProcedure",
     "IncomingRow",
     "IncomingSpecialty",
+    "InsurerEntry",
+    "NewIdentifier",
     "Panel",
     "PatientCard",
     "PractitionerCard",
     "RecordImport",
+    "Sheet",
     "Sight",
     "Stand",
     "Tally",
@@ -86,8 +106,10 @@ __all__ = [
     "access_record",
     "audit_search",
     "choose_language",
+    "compact_identifier",
     "forget_record",
     "give_portal_access",
+    "identity_sheet",
     "invite_patient",
     "is_patients_side",
     "link_account",
@@ -110,6 +132,7 @@ __all__ = [
     "register_patient_panel",
     "register_practitioner",
     "register_record_section",
+    "save_patient",
     "search_patients",
     "side_of",
     "too_long",

@@ -15,6 +15,7 @@ from medisecure.kernel.cache import RECORD_SECONDS, record_scope, remember
 from medisecure.kernel.errors import NotFound
 from patients.access import access_record
 from patients.cards import card_of_patient
+from patients.identifiers import masked_or_unreadable
 from patients.models import (
     Allergy,
     ClinicalRow,
@@ -63,7 +64,7 @@ _LISTS: Final[dict[str, tuple[type[ClinicalRow], tuple[str, ...]]]] = {
     ),
     "immunizations": (Immunization, ("encounter_id", "lot_number")),
     "procedures": (Procedure, ("encounter_id", "reason", "practitioner_id", "practitioner__full_name")),
-    "coverages": (Coverage, ("payer", "member_number", "plan_code")),
+    "coverages": (Coverage, ("role", "payer", "sealed_member_number", "plan_code")),
 }
 _VALUE_FIELDS: Final = (
     "id",
@@ -130,6 +131,10 @@ def _valid(model: type[ClinicalRow], patient_id: UUID) -> QuerySet[Any]:
 def _named(row: dict[str, Any]) -> dict[str, Any]:
     if "practitioner__full_name" in row:
         row["practitioner_name"] = row.pop("practitioner__full_name") or ""
+    if "sealed_member_number" in row:
+        # Hidden here, before the record goes into the cache: the whole number is asked for by itself.
+        insurer = Coverage(id=row["id"], sealed_member_number=row.pop("sealed_member_number"))
+        row["member_number"] = masked_or_unreadable(insurer, "member_number")
     return row
 
 

@@ -22,5 +22,5 @@ def find_cached(actor: User, rows: QuerySet[Patient], search: rules.Search) -> l
     """As `finding.find`, for rows that are exactly the actor's sight."""
     everyone = rules.everyones_identity_right(roles_of(actor)) is not None
     whose = "everyone" if everyone else str(actor.id)
-    name = fingerprint(whose, repr(search))
+    name = fingerprint(whose, repr(search), repr(search.identifiers))
     return remember(SEARCH_SCOPE, SEARCH_SECONDS, lambda: find(rows, search), name=name)[0]

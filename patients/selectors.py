@@ -24,11 +24,11 @@ def search_patients(actor: User, query: str, rows: QuerySet[Patient] | None = No
     """The patients in the actor's sight who match all of `query`, the best first; all of them when it is blank.
 
     Words match the beginnings of names in any order, without case and accents; a date in any usual spelling matches the
-    birth date; six digits or more the beginning of a telephone number; a record number itself. On PostgreSQL, when
-    fewer than `rules.SIMILAR_BELOW` match, names that look alike follow them. At most `rules.MOST_FOUND` are found, in
-    an order that stays the same from page to page. Raises `Refused` without the permission to search, `Invalid` for a
-    query that is too short, too long, or has nothing to search by. The caller writes the audit entry with
-    `audit_search`.
+    birth date; six digits or more the beginning of a telephone number; a record number or an identity number itself. On
+    PostgreSQL, when fewer than `rules.SIMILAR_BELOW` match, names that look alike follow them. At most
+    `rules.MOST_FOUND` are found, in an order that stays the same from page to page.
+    Raises `Refused` without the permission to search, `Invalid` for a query that is too short, too long, or has nothing
+    to search by. The caller writes the audit entry with `audit_search`.
 
     `rows`: patients in the actor's sight that were narrowed further before.
     """
@@ -51,7 +51,7 @@ def search_patients(actor: User, query: str, rows: QuerySet[Patient] | None = No
         )
     search = rules.read_search(text)
     if search.empty:
-        raise Invalid({"q": [_("Type a name, a birth date, a phone number or a record number.")]})
+        raise Invalid({"q": [_("Type a name, a birth date, a phone number, a record number or an identity number.")]})
     # What the caller narrowed is this one caller's question: only the whole sight is worth keeping.
     return in_order(rows, find(rows, search) if narrowed else find_cached(actor, rows, search))
 

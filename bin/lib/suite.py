@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import resource
@@ -112,6 +113,7 @@ class Suite:
         return {
             "DATA_DIR": str(self.folder / "deploy"),
             "SECRET_KEY": secrets.token_urlsafe(60),
+            "FIELD_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
             "ALLOWED_HOSTS": "hospital.example",
             "PUBLIC_URL": "https://hospital.example",
             "DATABASE_URL": "postgresql://u:p@db/medisecure",

@@ -42,6 +42,7 @@ class Secrets:
     def make_all(self, *, email: str) -> None:
         """Every secret but the certificate. Addresses are made from the passwords."""
         self.keep("secret_key", lambda: secrets.token_urlsafe(64))
+        self.keep("field_keys", lambda: base64.b64encode(secrets.token_bytes(32)).decode())
         self.keep("metrics_token", password)
         # 756 bytes is what MongoDB's manual asks of a key file, 6 to 1024 characters of base64 what it takes.
         self.keep("mongodb_key", lambda: secrets.token_hex(378))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import secrets
 import shutil
 import tempfile
@@ -75,6 +77,7 @@ def common_variables(record: State) -> dict[str, str]:
     return {
         # Checks of the application ask for a long secret: one token is 128 bits, two are plenty.
         "SECRET_KEY": record.secrets["django"] * 2,
+        "FIELD_KEYS": base64.b64encode(hashlib.sha256(f"fields {record.secrets['django']}".encode()).digest()).decode(),
         "ALLOWED_HOSTS": f"localhost,{ports.HOST}",
         "PUBLIC_URL": f"https://localhost:{record.ports['haproxy_https']}",
         "DATA_DIR": str(folder / "data"),

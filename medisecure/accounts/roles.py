@@ -39,6 +39,7 @@ _CLINICAL = {
     "patients.view_patient",
     "patients.search_patient",
     "patients.view_record",
+    "patients.reveal_identifier",
     "patients.view_practitioner",
     "appointments.view_appointment",
     "appointments.view_calendar",
@@ -64,6 +65,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "patients.search_patient",
             "patients.add_patient",
             "patients.change_patient",
+            "patients.reveal_identifier",
             "patients.view_practitioner",
             "appointments.view_appointment",
             "appointments.view_calendar",
@@ -80,6 +82,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
         {
             "patients.view_patient",
             "patients.search_patient",
+            "patients.reveal_identifier",
             "billing.view_invoice",
             "billing.add_invoice",
             "billing.change_invoice",

@@ -15,12 +15,13 @@ from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from medisecure.kernel.errors import DomainError
+from medisecure.kernel.errors import Conflict, DomainError, Invalid
 from patients import selectors, services
 from patients.admin.access_pages import AccessPages
 from patients.admin.bound import bound_patient
 from patients.admin.common import actor_of, patient_id_of
-from patients.admin.forms import CONTACT, IDENTITY, PatientForm
+from patients.admin.forms import CARE, CONTACT, IDENTITY, PatientForm
+from patients.admin.identity import IdentityPages
 from patients.admin.notes import NotePages
 from patients.admin.record import RecordPages
 from patients.admin.workspace import Workspace, birth_day, open_workspace
@@ -30,23 +31,33 @@ from patients.panels import panels
 
 
 @admin.register(Patient)
-class PatientAdmin(AccessPages, NotePages, RecordPages, admin.ModelAdmin[Patient]):
+class PatientAdmin(IdentityPages, AccessPages, NotePages, RecordPages, admin.ModelAdmin[Patient]):
     form = PatientForm
-    list_display = ("record_number", "family_name", "given_names", "birth_day", "sex", "used_name", "active")
+    list_display = (
+        "record_number",
+        "family_name",
+        "given_names",
+        "birth_day",
+        "sex",
+        "used_name",
+        "identity_status",
+        "active",
+    )
     list_display_links = ("record_number", "family_name")
     list_filter = ("active", "identity_status", "sex")
     list_per_page = 50
     show_full_result_count = False
     #: Only shows the search box: `get_search_results` does the search.
     search_fields = ("search_text",)
-    search_help_text = _("Names in any order, birth date, phone, or record number.")
     change_list_template = "admin/patients/patient/change_list.html"
+    search_help_text = _("Names in any order, birth date, phone, record number, or identity number.")
     actions = None
     readonly_fields = ("record_number", "identity_status", "deceased_at", "user", "created_at", "changed_at")
     fieldsets = (
         (_("Identity"), {"fields": ("record_number", *IDENTITY, "identity_status", "deceased_at")}),
         (_("Contact"), {"fields": CONTACT}),
-        (_("Account"), {"fields": ("user", "created_at", "changed_at", "seen_version", "patient_id")}),
+        (_("Care"), {"fields": CARE}),
+        (_("Account"), {"fields": ("user", "created_at", "changed_at", "seen_version", "form_key", "patient_id")}),
     )
     change_form_template = "admin/patients/patient/change_form.html"
     object_history_template = "admin/patients/patient/history.html"
@@ -84,12 +95,13 @@ class PatientAdmin(AccessPages, NotePages, RecordPages, admin.ModelAdmin[Patient
         workspace = open_workspace(actor=actor, patient_id=patient_id, tab="identity")
         may_give_access = patient_card(patient_id).user_id is None and actor.has_perm("patients.change_patient")
         extra = self._framed(workspace, "admin/change_form.html", gettext("Identity"), extra_context)
-        return super().change_view(
-            request,
-            object_id,
-            form_url,
-            {**extra, "may_give_access": may_give_access, "panels": panels(actor, patient_id)},
-        )
+        extra |= {"may_give_access": may_give_access, "panels": panels(actor, patient_id)}
+        extra |= self.lists_of(actor, patient_id)
+        try:
+            return super().change_view(request, object_id, form_url, extra)
+        except (Conflict, Invalid):
+            # Another page was faster: the form is read once more, with what is there now, and says it.
+            return super().change_view(request, object_id, form_url, extra)
 
     def _framed(
         self, workspace: Workspace, base: str, page_title: str, extra_context: dict[str, Any] | None
@@ -157,21 +169,6 @@ class PatientAdmin(AccessPages, NotePages, RecordPages, admin.ModelAdmin[Patient
         )
         extra = self._framed(workspace, "admin/object_history.html", gettext("History"), extra_context)
         return super().history_view(request, object_id, extra)
-
-    def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
-        actor = actor_of(request)
-        if not change:
-            card = services.register_patient(actor=actor, identity=form.identity(), contact=form.contact())
-            obj.id = card.id
-            obj.refresh_from_db()
-            return
-        # The door writes one entry for each part that changes.
-        version = form.cleaned_data.get("seen_version") or 0
-        if set(form.changed_data) & set(IDENTITY):
-            services.update_identity(actor=actor, patient_id=obj.id, version=version, identity=form.identity())
-            version += 1
-        if set(form.changed_data) & set(CONTACT):
-            services.update_contact(actor=actor, patient_id=obj.id, version=version, contact=form.contact())
 
     def has_delete_permission(self, request: HttpRequest, obj: Patient | None = None) -> bool:
         return False

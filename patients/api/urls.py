@@ -8,6 +8,9 @@ urlpatterns = [
     path("patients", views.Patients.as_view(), name="api-patients"),
     path("patients/me", views.MyPatient.as_view(), name="api-patient-me"),
     path("patients/<uuid:patient_id>", views.PatientDetail.as_view(), name="api-patient"),
+    path("patients/<uuid:patient_id>/verify", views.Verification.as_view(), name="api-patient-verify"),
+    path("patients/<uuid:patient_id>/unverify", views.Withdrawal.as_view(), name="api-patient-unverify"),
+    path("patients/<uuid:patient_id>/reveal", views.Reveal.as_view(), name="api-patient-reveal"),
     path("patients/<uuid:patient_id>/medical-record", views.MedicalRecord.as_view(), name="api-medical-record"),
     path("practitioners", views.Practitioners.as_view(), name="api-practitioners"),
 ]

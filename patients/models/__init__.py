@@ -15,6 +15,7 @@ from patients.models.clinical import (
     Observation,
     Procedure,
 )
+from patients.models.identity import EmergencyContact, IdentityCheck, PatientIdentifier, identifier_domain
 from patients.models.notes import ClinicalChange, ClinicalNote, NoteDraft, NoteVersion
 from patients.models.people import Patient, Practitioner, RecordNumberCounter
 from patients.models.record import CareRelation, MedicalRecord
@@ -30,7 +31,9 @@ __all__ = [
     "Consent",
     "Coverage",
     "EmergencyAccess",
+    "EmergencyContact",
     "Encounter",
+    "IdentityCheck",
     "Immunization",
     "MedicalRecord",
     "Medication",
@@ -38,6 +41,7 @@ __all__ = [
     "NoteVersion",
     "Observation",
     "Patient",
+    "PatientIdentifier",
     "Practitioner",
     "Procedure",
     "RecordNumberCounter",
@@ -45,4 +49,5 @@ __all__ = [
     "Unit",
     "UnitMember",
     "UnitStay",
+    "identifier_domain",
 ]

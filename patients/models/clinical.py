@@ -10,6 +10,7 @@ from typing import Final
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from medisecure.kernel.sealed import Sealed, SealedTextField
 from patients.models.people import Patient, Practitioner, Precision
 from patients.models.sources import Sourced
 
@@ -186,10 +187,22 @@ class Procedure(EncounterRow):
 
 
 class Coverage(ClinicalRow):
-    """An insurance: `code` is its type, `display` the plan, `started_at` … `ended_at` the period covered."""
+    """An insurance: `code` is its type, `display` the plan, `started_at` … `ended_at` the period covered.
 
+    In France the member number is the NIR of the insured person, so it is encrypted like the patient's own.
+    """
+
+    class Role(models.TextChoices):
+        MANDATORY = "mandatory", _("mandatory")
+        COMPLEMENTARY = "complementary", _("complementary")
+
+    #: Empty for what a source brought without saying it.
+    role = models.CharField(_("kind of cover"), max_length=20, choices=Role, blank=True)
+    #: FHIR Coverage.order: who is asked to pay first.
+    place = models.PositiveSmallIntegerField(_("order"), default=0)
     payer = models.TextField(_("insurer"), blank=True)
-    member_number = models.CharField(_("member number"), max_length=CODE_LENGTH, blank=True)
+    sealed_member_number = SealedTextField()
+    member_number = Sealed("sealed_member_number")
     plan_code = models.CharField(_("plan code"), max_length=CODE_LENGTH, blank=True)
 
     class Meta(ClinicalRow.Meta):

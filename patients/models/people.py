@@ -51,6 +51,9 @@ class Patient(Sourced):
     #: True when a source says that the person has died without saying when.
     deceased = models.BooleanField(_("deceased"), default=False)
     sex = models.CharField(_("sex"), max_length=10, choices=Sex, default=Sex.UNKNOWN)
+    birth_place = models.CharField(_("birth place"), max_length=200, blank=True)
+    #: INSEE's code of the town, or of the country for who was born abroad (99…).
+    birth_place_code = models.CharField(_("code of the birth place"), max_length=5, blank=True)
     phone = models.CharField(_("phone"), max_length=60, blank=True)
     #: The digits of `phone`, to look it up by (rules.phone_key).
     phone_key = models.CharField(max_length=15, blank=True, default="", editable=False, db_index=True)
@@ -73,7 +76,18 @@ class Patient(Sourced):
     identity_status = models.CharField(
         _("identity"), max_length=20, choices=IdentityStatus, default=IdentityStatus.PROVISIONAL
     )
+    #: The general practitioner or who follows the patient here (FHIR Patient.generalPractitioner).
+    primary_practitioner = models.ForeignKey(
+        "patients.Practitioner",
+        verbose_name=_("primary practitioner"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
     active = models.BooleanField(_("active"), default=True)
+    #: SHA-256 of who registered and the key that the form or client made: the same one again is the same patient.
+    registration_key = models.CharField(max_length=64, null=True, unique=True, editable=False)
     #: The words of all names, without case and accents, each after a space (rules.search_text).
     search_text = models.TextField(editable=False, default="")
     #: Goes up at each change of identity or contact, so that a stale form is refused.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import date
+from itertools import pairwise
 from typing import Final
 
 OLDEST_BIRTH: Final = date(1850, 1, 1)
@@ -33,3 +36,14 @@ def age_parts(birth: date, on: date) -> tuple[int, str]:
     if months >= MONTHS_FROM:
         return months, "months"
     return (on - birth).days, "days"
+
+
+def is_place_code(text: str) -> bool:
+    """A code of the INSEE's official geographic code: department (2A and 2B are Corsica) or 99, and three digits."""
+    return bool(re.fullmatch(r"(?:\d{2}|2[AB])\d{3}", text))
+
+
+def any_two_overlap(periods: Iterable[tuple[date | None, date | None]]) -> bool:
+    """Whether one day lies in two of the periods (first day, last day; None is without end)."""
+    ordered = sorted((start or date.min, end or date.max) for start, end in periods)
+    return any(later[0] <= earlier[1] for earlier, later in pairwise(ordered))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+from patients.rules.identifiers import NIR, search_candidates
 from patients.rules.names import fold, words
 from patients.rules.numbers import LONGEST_PHONE, clean_record_number, is_record_number, phone_key
 from patients.rules.people import OLDEST_BIRTH
@@ -62,10 +63,12 @@ class Search:
     record_number: str = ""
     #: The beginning of a telephone number, as `phone_key` writes it.
     phone: str = ""
+    #: (kind, value) of each identity number that the whole text may be. Whoever has one is found before all others.
+    identifiers: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def empty(self) -> bool:
-        return not (self.words or self.birth_dates or self.record_number or self.phone)
+        return not (self.words or self.birth_dates or self.record_number or self.phone or self.identifiers)
 
 
 def read_dates(token: str) -> tuple[date, ...]:
@@ -104,6 +107,10 @@ def read_search(text: str) -> Search:
     whole = clean_record_number(text)
     if is_record_number(whole):
         return Search(record_number=whole)
+    numbers = tuple(search_candidates(text))
+    if NIR in dict(numbers):
+        # Nothing else looks like one, and the digits are not to be compared with telephone numbers in the database.
+        return Search(identifiers=numbers)
     found: list[str] = []
     dates: tuple[date, ...] = ()
     number = phone = ""
@@ -123,7 +130,7 @@ def read_search(text: str) -> Search:
             found += words(token)
             used = 1
         del tokens[:used]
-    return Search(tuple(dict.fromkeys(found))[:MOST_WORDS], dates, number, phone)
+    return Search(tuple(dict.fromkeys(found))[:MOST_WORDS], dates, number, phone, numbers)
 
 
 def _numbers_at_start(tokens: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from patients.services.accounts import choose_language, give_portal_access, invite_patient, link_account
 from patients.services.checks import Contact, Identity, check_contact, check_identity
 from patients.services.consents import Choice, record_consent, withdraw_consent
+from patients.services.details import ContactEntry, Details, InsurerEntry, NewIdentifier, check_details
 from patients.services.emergencies import (
     check_reason,
     end_emergency,
@@ -12,6 +13,15 @@ from patients.services.emergencies import (
     open_emergency,
     review_emergency,
     tell_due_patients,
+)
+from patients.services.forgetting import forget_patient
+from patients.services.identity import (
+    collected,
+    reveal_identifier,
+    reveal_member_number,
+    save_patient,
+    verify_identity,
+    withdraw_verification,
 )
 from patients.services.notes import (
     NoteConflict,
@@ -27,7 +37,7 @@ from patients.services.practitioners import register_practitioner, save_practiti
 from patients.services.registering import (
     SYSTEM,
     allocate_record_numbers,
-    forget_patient,
+    has_registered,
     register_patient,
     search_text_of,
     update_contact,
@@ -45,7 +55,11 @@ __all__ = [
     "SYSTEM",
     "Choice",
     "Contact",
+    "ContactEntry",
+    "Details",
     "Identity",
+    "InsurerEntry",
+    "NewIdentifier",
     "NoteConflict",
     "NoteHead",
     "NoteState",
@@ -53,9 +67,11 @@ __all__ = [
     "admit",
     "allocate_record_numbers",
     "check_contact",
+    "check_details",
     "check_identity",
     "check_reason",
     "choose_language",
+    "collected",
     "discharge",
     "drop_amendment",
     "end_emergency",
@@ -63,6 +79,7 @@ __all__ = [
     "find_for_emergency",
     "forget_patient",
     "give_portal_access",
+    "has_registered",
     "invite_patient",
     "is_doctor",
     "link_account",
@@ -72,8 +89,11 @@ __all__ = [
     "register_patient",
     "register_practitioner",
     "restrict_representation",
+    "reveal_identifier",
+    "reveal_member_number",
     "review_emergency",
     "save_draft",
+    "save_patient",
     "save_practitioner",
     "search_text_of",
     "sign_note",
@@ -81,6 +101,8 @@ __all__ = [
     "transfer",
     "update_contact",
     "update_identity",
+    "verify_identity",
     "withdraw_consent",
     "withdraw_note",
+    "withdraw_verification",
 ]

@@ -24,7 +24,7 @@ from medisecure.notifications.interface import queue_mail
 from patients.access import access_identity
 from patients.cards import interface_language
 from patients.models import Patient
-from patients.services.registering import forget_patient
+from patients.services.forgetting import forget_patient
 
 
 @transactional(DEFAULT)

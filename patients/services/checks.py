@@ -37,9 +37,12 @@ class Identity:
 
     family_name: str
     given_names: str
-    birth_date: date
+    #: None is refused: it stands for what an import did not know.
+    birth_date: date | None
     sex: str = Sex.UNKNOWN
     used_name: str = ""
+    birth_place: str = ""
+    birth_place_code: str = ""
 
 
 def check_identity(identity: Identity) -> dict[str, Any]:
@@ -51,8 +54,14 @@ def check_identity(identity: Identity) -> dict[str, Any]:
         "used_name": clean_name(errors, "used_name", identity.used_name, required=False),
         "birth_date": identity.birth_date,
         "sex": identity.sex,
+        "birth_place": clean_field(errors, Patient, "birth_place", identity.birth_place),
+        "birth_place_code": identity.birth_place_code.strip().upper(),
     }
-    if not rules.possible_birth(identity.birth_date, clock.today()):
+    if values["birth_place_code"] and not rules.is_place_code(values["birth_place_code"]):
+        errors["birth_place_code"] = [_("INSEE’s code of a place has five characters: 75056, 2A004, 99350.")]
+    if identity.birth_date is None:
+        errors["birth_date"] = [_("This field is required.")]
+    elif not rules.possible_birth(identity.birth_date, clock.today()):
         errors["birth_date"] = [_("Enter a date of birth that is not in the future and not before 1850.")]
     if identity.sex not in Sex.values:
         errors["sex"] = [_("Choose one of: %(choices)s.") % {"choices": ", ".join(Sex.values)}]

@@ -18,7 +18,7 @@ from patients.access import access_identity, record_right_of
 from patients.models import Consent, Patient, Practitioner, Unit
 from patients.rules import consent as rules
 from patients.rules import is_patients_side
-from patients.services.registering import forget_patient
+from patients.services.forgetting import forget_patient
 
 MANAGE = "patients.manage_consent"
 LONGEST_EVIDENCE = 300

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import IntegrityError
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
-from medisecure.kernel import clock
-from medisecure.kernel.cache import SEARCH_SCOPE, forget_on_commit, patient_scope, record_scope
+from medisecure.kernel.cache import SEARCH_SCOPE, forget_on_commit
 from medisecure.kernel.databases import DEFAULT
-from medisecure.kernel.errors import Refused, Stale
+from medisecure.kernel.errors import Conflict, Invalid, Refused
 from medisecure.kernel.transactions import transactional
 from patients import rules
-from patients.access import access_identity
 from patients.cards import PatientCard, card_of_patient
 from patients.models import MedicalRecord, Patient, RecordNumberCounter
-from patients.models.people import Precision
 from patients.services.checks import Contact, Identity, check_contact, check_identity
+from patients.services.details import Details, check_details, write_details
+from patients.services.identity import collected, raise_taken, save_patient
 
 _COUNTER: Final = "patient"
 SYSTEM: Final = "system"
@@ -40,24 +42,68 @@ def search_text_of(patient: Patient) -> str:
     return rules.search_text(patient.family_name, patient.used_name, patient.given_names)
 
 
-def forget_patient(patient_id: UUID) -> None:
-    """Drop the card, the record, which shows the card, and what searches found, when the transaction commits."""
-    forget_on_commit(DEFAULT, patient_scope(patient_id), record_scope(patient_id), SEARCH_SCOPE)
-
-
-@transactional(DEFAULT)
 def register_patient(
-    *, actor: User | None, identity: Identity, contact: Contact | None = None, user_id: UUID | None = None
+    *,
+    actor: User | None,
+    identity: Identity,
+    contact: Contact | None = None,
+    details: Details | None = None,
+    user_id: UUID | None = None,
+    key: str = "",
 ) -> PatientCard:
     """Enter a new patient with a provisional identity and a number of their own.
 
-    `actor` None is the system itself (demonstration data). Raises `Refused` without the permission, `Invalid` naming
-    each field that cannot be true.
+    `actor` None is the system itself (demonstration data). `key`: made by the form or client, so that the same
+    registration sent twice is one patient. Raises `Refused` without the permission, `Invalid` naming each field that
+    cannot be, `Conflict` when the key came with another person.
     """
     if actor is not None and not actor.has_perm("patients.add_patient"):
         raise Refused
-    values = check_identity(identity) | check_contact(contact or Contact())
-    patient = Patient(record_number=allocate_record_numbers(1)[0], user_id=user_id, **values)
+    details = details or Details()
+    errors: dict[str, list[str]] = {}
+    values: dict[str, Any] = {"user_id": user_id}
+    values |= collected(errors, check_identity, identity)
+    values |= collected(errors, check_contact, contact or Contact())
+    hashed = _registration_key(actor, key)
+    # Before what was entered the first time is found to be somebody else's.
+    if not errors and (before := _registered_before(hashed, values)):
+        return before
+    errors |= check_details(details, rules.Traits(identity.sex, identity.birth_date), actor=actor, patient_id=None)
+    if errors:
+        raise Invalid(errors)
+    try:
+        return _register(actor, values | {"registration_key": hashed}, details)
+    except IntegrityError:
+        # Two at once: the other one was first with the key, or with a number.
+        if before := _registered_before(hashed, values):
+            return before
+        raise_taken(actor, details, None)
+        raise
+
+
+def _registration_key(actor: User | None, key: str) -> str | None:
+    return hashlib.sha256(f"{actor.id if actor else SYSTEM} {key}".encode()).hexdigest() if key else None
+
+
+def has_registered(actor: User | None, key: str) -> bool:
+    """Whether somebody was registered with this key of this actor's."""
+    hashed = _registration_key(actor, key)
+    return hashed is not None and Patient.objects.filter(registration_key=hashed).exists()
+
+
+def _registered_before(hashed: str | None, values: Mapping[str, Any]) -> PatientCard | None:
+    """Who was registered with this key. Never another person: a client that uses a key twice is told."""
+    found = Patient.objects.filter(registration_key=hashed).first() if hashed else None
+    if found is None:
+        return None
+    if any(getattr(found, name) != values[name] for name in ("family_name", "given_names", "birth_date", "sex")):
+        raise Conflict(_("This form has registered another patient already. Open a new one."))
+    return card_of_patient(found)
+
+
+@transactional(DEFAULT)
+def _register(actor: User | None, values: Mapping[str, Any], details: Details) -> PatientCard:
+    patient = Patient(record_number=allocate_record_numbers(1)[0], **values)
     patient.search_text = search_text_of(patient)
     patient.save(force_insert=True)
     MedicalRecord.objects.create(patient=patient)
@@ -71,38 +117,18 @@ def register_patient(
         purpose="identity",
         right=_right(actor, "patients.add_patient"),
     )
+    write_details(patient.id, details)
     return card_of_patient(patient)
 
 
-@transactional(DEFAULT)
 def update_identity(*, actor: User, patient_id: UUID, version: int, identity: Identity) -> PatientCard:
-    """Correct who a patient is. Raises `NotFound`, `Refused`, `Invalid`, or `Stale` when somebody changed it since
-    `version` was read."""
-    access_identity(actor=actor, patient_id=patient_id, purpose="identity", action="change")
-    if not actor.has_perm("patients.change_patient"):
-        raise Refused
-    values = check_identity(identity)
-    values["birth_precision"] = Precision.DAY
-    values["search_text"] = rules.search_text(values["family_name"], values["used_name"], values["given_names"])
-    return _save_if_current(patient_id, version, values)
+    """Correct who a patient is. Raises as `save_patient`."""
+    return save_patient(actor=actor, patient_id=patient_id, version=version, identity=identity)
 
 
-@transactional(DEFAULT)
 def update_contact(*, actor: User, patient_id: UUID, version: int, contact: Contact) -> PatientCard:
-    """Change how a patient is reached: the patient, or staff with the right to. Raises as `update_identity`."""
-    access_identity(actor=actor, patient_id=patient_id, purpose="identity", action="change")
-    is_self = Patient.objects.filter(id=patient_id, user=actor).exists()
-    if not (is_self or actor.has_perm("patients.change_patient")):
-        raise Refused
-    return _save_if_current(patient_id, version, check_contact(contact))
-
-
-def _save_if_current(patient_id: UUID, version: int, values: Mapping[str, Any]) -> PatientCard:
-    rows = Patient.objects.filter(id=patient_id)
-    if not rows.filter(version=version).update(version=version + 1, changed_at=clock.now(), **values):
-        raise Stale
-    forget_patient(patient_id)
-    return card_of_patient(rows.get())
+    """Change how a patient is reached: the patient, or staff with the right to. Raises as `save_patient`."""
+    return save_patient(actor=actor, patient_id=patient_id, version=version, contact=contact)
 
 
 def _right(actor: User | None, permission: str) -> str:

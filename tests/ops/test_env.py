@@ -150,6 +150,8 @@ def test_mariadb_is_strict() -> None:
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL: must be"),
         ({"DEBUG": "perhaps"}, "DEBUG: must be one of"),
         ({"REDIS_URL": "redis://localhost"}, "SECRET_KEY: must be set"),
+        ({"REDIS_URL": "redis://localhost"}, "FIELD_KEYS: must be set"),
+        ({"FIELD_KEYS": "c2hvcnQ="}, "FIELD_KEYS: must be different keys"),
         ({"STAFF_MFA": "never"}, "STAFF_MFA: must be one of required, optional"),
         ({"TIME_ZONE": "Europe/Atlantis"}, "TIME_ZONE: must be"),
         ({"PUBLIC_URL": "hospital.example"}, "PUBLIC_URL: must be"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from patients.models import (
     Medication,
     Observation,
     Patient,
+    PatientIdentifier,
     Practitioner,
     Procedure,
 )
@@ -268,3 +270,57 @@ def test_an_import_takes_few_queries(tmp_path: Path, django_assert_max_num_queri
     path = write(tmp_path / "many.json", bundle([*items, *many]))
     with django_assert_max_num_queries(80):
         assert import_bundle(path, source="fhir").created["Observation"] == 1202
+
+
+# --- numbers of patients ----------------------------------------------------------------------------------------------
+SSN = {"system": "http://hl7.org/fhir/sid/us-ssn", "value": "999-12-3456"}
+PASSPORT = {"type": {"coding": [{"code": "PPN"}]}, "system": "http://example.org/passport", "value": "X1234567X"}
+CHART = {"system": "http://other.example.org", "value": "mrn/77-12", "period": {"start": "2020-01-05"}}
+
+
+def identified(path: Path, *numbers: Resource, prefix: str = "") -> Path:
+    found = entries(prefix)
+    patient = next(item["resource"] for item in found if item["resource"]["resourceType"] == "Patient")
+    # The resource's own id is with every row already.
+    patient["identifier"] = [{"system": "http://example.org/id", "value": patient["id"]}, *numbers]
+    return write(path, bundle(found))
+
+
+def test_the_numbers_that_a_source_brings_are_kept_encrypted(tmp_path: Path) -> None:
+    path = identified(tmp_path / "a.json", SSN, PASSPORT, CHART)
+    assert import_bundle(path, source="fhir").created.total() == 13
+    rows = {row.kind: row for row in PatientIdentifier.objects.all()}
+    assert {kind: row.value for kind, row in rows.items()} == {
+        "us-ssn": "999123456",
+        "passport": "X1234567X",
+        "other": "MRN7712",
+    }
+    assert (rows["other"].system, str(rows["other"].started_on)) == ("http://other.example.org", "2020-01-05")
+    assert "999123456" not in str(PatientIdentifier.objects.values_list())
+    before = list(PatientIdentifier.objects.order_by("id").values())
+    assert import_bundle(path, source="fhir").changed.total() == 0
+    assert list(PatientIdentifier.objects.order_by("id").values()) == before
+
+
+def test_a_number_of_another_patient_is_kept_as_disputed(tmp_path: Path) -> None:
+    import_bundle(identified(tmp_path / "a.json", SSN), source="fhir")
+    import_bundle(identified(tmp_path / "b.json", SSN, prefix="b"), source="fhir")
+    assert list(PatientIdentifier.objects.order_by("id").values_list("status", flat=True)) == ["active", "disputed"]
+
+
+def test_a_member_number_is_kept_encrypted(tmp_path: Path) -> None:
+    found = entries()
+    next(item["resource"] for item in found if item["resource"]["resourceType"] == "Coverage")["subscriberId"] = (
+        "M77123456"
+    )
+    good = write(tmp_path / "good.json", bundle(found))
+    import_bundle(good, source="fhir")
+    assert Coverage.objects.get().member_number == "M77123456"
+    assert "M77123456" not in str(Coverage.objects.values_list())
+    assert import_bundle(good, source="fhir").changed.total() == 0
+
+
+def test_a_changed_key_leaves_what_the_source_says_unchanged(good: Path, settings: Any) -> None:
+    import_bundle(good, source="fhir")
+    settings.FIELD_KEYS = [secrets.token_bytes(32), *settings.FIELD_KEYS]
+    assert import_bundle(good, source="fhir").changed.total() == 0

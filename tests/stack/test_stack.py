@@ -21,6 +21,7 @@ from deploy.stack.core import Stack, StackError, common_variables, missing_progr
 from deploy.stack.process import Launch, Process
 from deploy.stack.programs import Program
 from deploy.stack.servers import SERVERS, Context, Server
+from medisecure.env import read_key
 
 BASE = ports.FIRST
 
@@ -120,6 +121,7 @@ def test_shell_lines_survive_the_shell() -> None:
 def test_a_secret_key_is_long_enough_for_the_settings(tmp_path: Path) -> None:
     variables = common_variables(new_state(tmp_path, BASE))
     assert len(variables["SECRET_KEY"]) >= 50
+    assert len(read_key(variables["FIELD_KEYS"])) == 32
     assert variables["PUBLIC_URL"].startswith("https://localhost:")
     assert "localhost" in variables["ALLOWED_HOSTS"].split(",")
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
+from medisecure.env import new_key
 from medisecure.ops.embedded import SERVER_VARIABLES
 
 
@@ -52,6 +53,7 @@ def private_databases(*kept: str) -> Iterator[None]:
         os.environ |= {
             "DATA_DIR": folder,
             "SECRET_KEY": secrets.token_urlsafe(60),
+            "FIELD_KEYS": new_key(),
             "PUBLIC_URL": "http://127.0.0.1",
             "ALLOWED_HOSTS": "127.0.0.1",
             "DEBUG": "false",

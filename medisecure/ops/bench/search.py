@@ -45,7 +45,9 @@ def _misspelt(dice: random.Random, person: Person) -> str:
 
 
 def _birth_date(dice: random.Random, person: Person) -> str:
-    return person[0].birth_date.strftime(dice.choice(("%d/%m/%Y", "%Y-%m-%d", "%d%m%Y", "%d.%m.%Y")))
+    birth = person[0].birth_date
+    assert birth is not None  # noqa: S101 - the crowd's are all known
+    return birth.strftime(dice.choice(("%d/%m/%Y", "%Y-%m-%d", "%d%m%Y", "%d.%m.%Y")))
 
 
 def _name_and_birth_date(dice: random.Random, person: Person) -> str:

@@ -28,19 +28,24 @@ from medisecure.kernel.errors import Conflict, Invalid
 from medisecure.kernel.pdf import render_pdf
 from medisecure.kernel.transactions import atomic
 from medisecure.notifications.interface import notify_user
-from medisecure.ops.demo.people import DOCTORS, SOURCE, TYPES, Doctor, patients
+from medisecure.ops.demo.people import DOCTORS, SOURCE, TYPES, Doctor, around, identifiers, patients
 from medisecure.ops.demo.records import record_of
 from patients.interface import (
+    Details,
+    IncomingPatient,
     RecordImport,
     link_account,
     patient_cards,
     record_care_relation,
     register_practitioner,
+    save_patient,
 )
 
 ZONE: Final = "Europe/Paris"
 NURSE: Final = "Sylvie Bertin"
 SIGN_INS: Final = "demo-sign-ins.json"
+#: So many of the patients have people to call and insurers.
+DESCRIBED: Final = 40
 PAST_DAYS: Final = 28
 COMING_DAYS: Final = 21
 Say = Callable[[str], None]
@@ -144,13 +149,24 @@ class Demo:
             unit.expect("encounter", [row.source_id for row in rows if "-visit-" in row.source_id])
             unit.write(people)
             unit.write(rows)
+            numbers = identifiers(people)
+            unit.write(numbers)
             unit.finish()
             ids = {person.source_id: unit.patient_id(person.source_id) for person in people}
+            self._around(people, ids, {number.patient: number.value for number in numbers if number.kind == "fr-nir"})
             link_account(patient_id=ids["patient-0"], user_id=self._account(Role.PATIENT))
         return {
             "doctors": {key: str(value) for key, value in doctors.items()},
             "patients": {key: str(value) for key, value in ids.items()},
         }
+
+    def _around(self, people: list[IncomingPatient], ids: dict[str, UUID], nirs: dict[str, str]) -> None:
+        """People to call and insurers of the first patients, as the reception entered them."""
+        clerk = User.objects.get(id=self._account(Role.RECEPTIONIST))
+        for number, person in enumerate(people[:DESCRIBED]):
+            noted = around(person, number, nirs.get(person.source_id, ""))
+            details = Details(contacts=noted.contacts, insurers=noted.insurers)
+            save_patient(actor=clerk, patient_id=ids[person.source_id], version=1, details=details)
 
     def _ids(self, kind: str) -> dict[str, UUID]:
         found = self.state["patients and records"]

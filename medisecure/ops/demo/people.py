@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from patients.interface import IncomingPatient
+from patients.interface import (
+    IDENTIFIER_KINDS,
+    ContactEntry,
+    IncomingIdentifier,
+    IncomingPatient,
+    InsurerEntry,
+)
 
 SOURCE: Final = "urn:medisecure:demo"
 PATIENTS: Final = 200
@@ -112,6 +118,65 @@ def patients(today: date) -> list[IncomingPatient]:
             )
         )
     return found
+
+
+def identifiers(people: list[IncomingPatient]) -> list[IncomingIdentifier]:
+    """A number for most of them: a NIR of an invented place, right with its key and their traits, or a passport."""
+    dice, found = random.Random(31), []
+    for number, person in enumerate(people):
+        birth = person.birth_date
+        assert birth is not None
+        kind, value, country = "fr-nir", "", "FR"
+        if number % 10 == 7:
+            kind, value, country = "passport", f"{dice.randint(10, 99)}XX{dice.randint(10_000, 99_999)}", "DE"
+        elif number % 10 != 3:
+            # No town has 990 or more in INSEE's code, so nobody's number begins like these.
+            sex, order = ("1" if person.sex == "male" else "2"), number + 1
+            value = f"{sex}{birth:%y%m}{dice.randint(10, 89)}{dice.randint(990, 999)}{order:03}"
+        if value:
+            found.append(
+                IncomingIdentifier(
+                    source_id=f"{person.source_id}-number",
+                    patient=person.source_id,
+                    kind=kind,
+                    value=IDENTIFIER_KINDS[kind].read(value),
+                    country=country,
+                )
+            )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the reception noted about a patient besides their own data."""
+
+    contacts: tuple[ContactEntry, ...]
+    insurers: tuple[InsurerEntry, ...]
+
+
+def around(person: IncomingPatient, number: int, member_number: str) -> Around:
+    """Somebody to call, a mandatory insurer and often a complementary one."""
+    dice = random.Random(f"around {number}")
+    name = f"{dice.choice(GIVEN[dice.choice(('female', 'male'))])} {person.family_name}"
+    relation = "parent" if number % 6 == 5 else dice.choice(("spouse", "child", "sibling", "trusted-person"))
+    contacts = (
+        ContactEntry(
+            full_name=name,
+            relation=relation,
+            phone=f"+33 6 39 98 {50 + number // 100:02} {number % 100:02}",
+            may_be_told=number % 3 != 0,
+        ),
+    )
+    insurers = [
+        InsurerEntry(role="mandatory", payer="Caisse d’assurance maladie de la Loise", member_number=member_number)
+    ]
+    if number % 4:
+        insurers.append(
+            InsurerEntry(
+                role="complementary", payer="Mutuelle des Tilleuls", member_number=f"MT{dice.randint(10**6, 10**7)}"
+            )
+        )
+    return Around(contacts, tuple(insurers))
 
 
 def _ascii(text: str) -> str:

@@ -22,6 +22,7 @@ from patients.interface import (
     IncomingCondition,
     IncomingCoverage,
     IncomingEncounter,
+    IncomingIdentifier,
     IncomingImmunization,
     IncomingMedication,
     IncomingObservation,
@@ -136,6 +137,8 @@ def _write(path: Path, references: References, *, source: str, dry_run: bool, ti
     batch.write([*waiting, *specialties])
     batch.finish()
     for kind, tally in batch.tallies.items():
+        if kind is IncomingIdentifier:
+            continue  # part of the patient, who is counted
         result.created[_TYPES[kind]] += tally.created
         result.changed[_TYPES[kind]] += tally.changed
         result.unchanged[_TYPES[kind]] += tally.unchanged

@@ -17,7 +17,7 @@ from medisecure.accounts.models import User
 from medisecure.notifications.interface import mark_read, notices_for
 from medisecure.portal.forms import LanguageForm
 from medisecure.portal.people import crumbs, reader
-from patients.interface import access_identity, choose_language, patient_for_user
+from patients.interface import access_identity, choose_language, identity_sheet, patient_for_user
 
 NOTICES_KEPT = 500
 NOTICES_A_PAGE = 20
@@ -53,6 +53,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     patient_id = patient_for_user(user.id)
     patient = access_identity(actor=user, patient_id=patient_id, purpose="own profile") if patient_id else None
     context = {"crumbs": crumbs((_("My details"), "")), "area": "profile", "form": form, "patient": patient}
+    context["sheet"] = identity_sheet(patient_id) if patient_id else None
     return render(request, "portal/profile.html", context)
 
 

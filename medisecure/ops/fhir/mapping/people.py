@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from medisecure.ops.fhir.mapping.identifiers import identifiers
 from medisecure.ops.fhir.mapping.shared import Mapped, dates
 from medisecure.ops.fhir.values import Node
 from patients.interface import IncomingCoverage, IncomingPatient, IncomingPractitioner, IncomingSpecialty
@@ -42,7 +43,8 @@ def patient(node: Node, source_id: str) -> list[Mapped]:
             language=language or "fr",
             active=node.boolean("active", True),
             **contact,
-        )
+        ),
+        *identifiers(node, source_id),
     ]
 
 

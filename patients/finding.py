@@ -41,8 +41,8 @@ def find(rows: QuerySet[Patient], search: rules.Search) -> list[UUID]:
 
 
 def _by_identifier(rows: QuerySet[Patient], numbers: tuple[tuple[str, str], ...]) -> list[UUID]:
-    """By the keyed index: the number itself goes nowhere, not even to the database. Those that have ended count too: an
-    old card is still the same person's."""
+    """By the keyed index, so that the database is not told the number. Those that have ended count too: an old card is
+    still the same person's."""
     if not numbers:
         return []
     indexes = [index for kind, value in numbers for index in indexes_of(kind, value)]

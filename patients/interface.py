@@ -20,6 +20,7 @@ from patients.cards import (
     practitioner_for_user,
     practitioners,
 )
+from patients.choices import ChoiceLine, choices_of, make_choice, representation_words, take_back_choice
 from patients.crowd import register_crowd
 from patients.imports import BATCH, RecordImport, Tally, UnknownReference
 from patients.incoming import (
@@ -72,6 +73,7 @@ __all__ = [
     "BATCH",
     "IDENTIFIER_KINDS",
     "OTHER_IDENTIFIER",
+    "ChoiceLine",
     "Contact",
     "ContactEntry",
     "Details",
@@ -105,6 +107,7 @@ __all__ = [
     "access_identity",
     "access_record",
     "audit_search",
+    "choices_of",
     "choose_language",
     "compact_identifier",
     "forget_record",
@@ -113,6 +116,7 @@ __all__ = [
     "invite_patient",
     "is_patients_side",
     "link_account",
+    "make_choice",
     "may_read_record",
     "medical_record",
     "patient_by_record_number",
@@ -132,9 +136,11 @@ __all__ = [
     "register_patient_panel",
     "register_practitioner",
     "register_record_section",
+    "representation_words",
     "save_patient",
     "search_patients",
     "side_of",
+    "take_back_choice",
     "too_long",
     "update_contact",
     "visible_patients",

@@ -6,6 +6,7 @@ from medisecure.portal.views import (
     access,
     account,
     appointments,
+    behalf,
     booking,
     calendar,
     home,
@@ -41,6 +42,8 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>/", invoices.detail, name="invoice"),
     path("invoices/<uuid:invoice_id>/pdf/", invoices.paper, name="invoice-pdf"),
     path("notices/", account.notices, name="notices"),
+    path("for-whom/", behalf.for_whom, name="for-whom"),
+    path("choices/", behalf.choices, name="choices"),
     path("profile/", account.profile, name="profile"),
     path("language/", account.set_language, name="set-language"),
 ]

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from medisecure.audit.interface import accesses_of_patient
-from medisecure.portal.people import crumbs, for_patient, reader
+from medisecure.kernel.errors import Refused
+from medisecure.portal.people import acting, crumbs, for_patient, reader
 
 ACCESSES_A_PAGE = 30
 
@@ -23,6 +24,8 @@ def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Opening it writes no entry: what it shows is how the others looked, not the record. `?own=hide` leaves out the
     reader's own looks."""
     user = reader(request)
+    if not acting(request).record:
+        raise Refused
     hidden = request.GET.get("own") == "hide"
     accesses = accesses_of_patient(patient_id, without=user.id if hidden else None)
     context = {

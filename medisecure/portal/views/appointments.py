@@ -25,7 +25,7 @@ REACH = 1000
 @require_safe
 @for_patient
 def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
-    cards = appointments.my_appointments(reader(request), limit=REACH)
+    cards = appointments.my_appointments(reader(request), patient_id=patient_id, limit=REACH)
     coming = sorted((card for card in cards if card.upcoming), key=lambda card: card.start)
     page = Paginator([card for card in cards if not card.upcoming], PAST_A_PAGE).get_page(request.GET.get("page"))
     context = {

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from documents.interface import Category, document_url
-from medisecure.portal.people import crumbs, for_patient, reader
+from medisecure.portal.people import acting, crumbs, for_patient, reader
 from patients.interface import medical_record, written_unit
 
 #: Conditions and medications that FHIR R4 calls over.
@@ -36,7 +36,7 @@ class Entry:
 @require_safe
 @for_patient
 def record(request: HttpRequest, patient_id: UUID) -> HttpResponse:
-    found, _from_cache = medical_record(actor=reader(request), patient_id=patient_id, purpose="self")
+    found, _from_cache = medical_record(actor=reader(request), patient_id=patient_id, purpose=acting(request).purpose)
     categories = dict(Category.choices)
     every_measure = request.GET.get("all") == "1"
     measures = [_measure(series) for series in found["observations"]]
@@ -65,7 +65,7 @@ def record(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 @for_patient
 def document(request: HttpRequest, patient_id: UUID, document_id: UUID) -> HttpResponse:
     """One document, by an address that expires; each download is written down."""
-    return HttpResponseRedirect(document_url(reader(request), document_id, purpose="self"))
+    return HttpResponseRedirect(document_url(reader(request), document_id, purpose=acting(request).purpose))
 
 
 def _entry(row: Mapping[str, Any], detail: str) -> Entry:

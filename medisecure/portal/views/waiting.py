@@ -19,7 +19,7 @@ from appointments import interface as appointments
 from appointments.interface import OfferCard, WaitingCard
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError, NotFound
-from medisecure.portal.people import crumbs, for_patient, reader
+from medisecure.portal.people import crumbs, for_oneself, reader
 from medisecure.portal.views.booking import offer_of_calendars
 from medisecure.portal.visits import Visit, foreign, label_of, visits, wall
 from medisecure.portal.waiting_forms import EarlierForm, WishForm
@@ -93,7 +93,7 @@ def _offer(card: OfferCard, label: str, people: dict[UUID, PractitionerCard]) ->
 
 
 @require_safe
-@for_patient
+@for_oneself
 def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     found = wishes(appointments.my_wishes(reader(request)))
     context = {
@@ -107,7 +107,7 @@ def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_patient
+@for_oneself
 def earlier(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> HttpResponse:
     """Ask for an earlier time of a visit that is booked."""
     card = appointments.appointment_for(actor=reader(request), appointment_id=appointment_id)
@@ -145,7 +145,7 @@ def earlier(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Htt
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_patient
+@for_oneself
 def ask(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Wait for a first time with a practitioner or a specialty."""
     kinds, people = offer_of_calendars(reader(request))
@@ -186,7 +186,7 @@ def ask(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@for_patient
+@for_oneself
 def answer(request: HttpRequest, patient_id: UUID, offer_id: UUID) -> HttpResponse:
     """Yes or no to an offer."""
     actor = reader(request)
@@ -216,7 +216,7 @@ def _own_offer(request: HttpRequest, offer_id: UUID) -> None:
 
 
 @require_POST
-@for_patient
+@for_oneself
 def change(request: HttpRequest, patient_id: UUID, entry_id: UUID) -> HttpResponse:
     """Take a wish back, or go on with one that was paused."""
     actor = reader(request)

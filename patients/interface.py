@@ -40,6 +40,7 @@ from patients.incoming import (
     IncomingSpecialty,
     too_long,
 )
+from patients.notes import NoteFilter, NoteLine, NoteView, note_line, notes_of, open_note
 from patients.panels import Panel, register_patient_panel
 from patients.record import medical_record
 from patients.relations import record_care_relation
@@ -49,8 +50,10 @@ from patients.rules import OTHER as OTHER_IDENTIFIER
 from patients.rules import Fault as IdentifierFault
 from patients.rules import compact as compact_identifier
 from patients.rules import is_patients_side, record_number, written_unit
+from patients.rules.allergies import says_none as says_no_allergy
 from patients.sections import register_record_section
 from patients.selectors import audit_search, search_patients
+from patients.series import plot_periods, vital_plots
 from patients.services import (
     Contact,
     ContactEntry,
@@ -95,6 +98,9 @@ __all__ = [
     "IncomingSpecialty",
     "InsurerEntry",
     "NewIdentifier",
+    "NoteFilter",
+    "NoteLine",
+    "NoteView",
     "Panel",
     "PatientCard",
     "PractitionerCard",
@@ -119,11 +125,15 @@ __all__ = [
     "make_choice",
     "may_read_record",
     "medical_record",
+    "note_line",
+    "notes_of",
+    "open_note",
     "patient_by_record_number",
     "patient_card",
     "patient_cards",
     "patient_for_user",
     "patient_side",
+    "plot_periods",
     "practitioner_card",
     "practitioner_cards",
     "practitioner_for_user",
@@ -138,12 +148,14 @@ __all__ = [
     "register_record_section",
     "representation_words",
     "save_patient",
+    "says_no_allergy",
     "search_patients",
     "side_of",
     "take_back_choice",
     "too_long",
     "update_contact",
     "visible_patients",
+    "vital_plots",
     "written_unit",
 ]
 

@@ -14,10 +14,9 @@ from django.utils import timezone
 from medisecure.accounts.models import User
 from medisecure.kernel.errors import NotFound
 from patients import rules
-from patients.access import access_record
+from patients.access import access_record, record_right_of
 from patients.models import ClinicalNote, NoteDraft, NoteVersion
 from patients.rules import notes as note_rules
-from patients.writing import is_own_record
 
 EXCERPT: Final = 240
 
@@ -87,7 +86,8 @@ class NoteView:
 def reads_as_staff(actor: User, patient_id: UUID) -> bool:
     """Staff see drafts and the team's own notes. The patient, and whoever stands for them, sees what is signed and of a
     kind that is meant for them (rules.notes.PATIENT_KINDS)."""
-    return actor.has_perm("patients.view_record") and not is_own_record(actor, patient_id)
+    right = record_right_of(actor, patient_id)
+    return right is not None and not rules.is_patients_side(right)
 
 
 def notes_of(*, actor: User, patient_id: UUID, wanted: NoteFilter, purpose: str = "care") -> QuerySet[Any]:

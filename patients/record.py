@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models import Case, Count, F, Q, QuerySet, TextField, Value, When, Window
 from django.db.models.functions import RowNumber
 
 from medisecure.accounts.models import User
@@ -49,6 +49,7 @@ _COMMON: Final = (
     "ended_at",
     "ended_precision",
     "note",
+    "version",
 )
 #: Section → (model, its own fields). Practitioners are named, because an id tells the reader nothing.
 _LISTS: Final[dict[str, tuple[type[ClinicalRow], tuple[str, ...]]]] = {
@@ -140,7 +141,9 @@ def _named(row: dict[str, Any]) -> dict[str, Any]:
 
 def _series(patient_id: UUID) -> list[dict[str, Any]]:
     """Observations by code: one query, however many there are. Codeless ones are grouped by their name."""
-    by_code = [F("code_system"), F("code"), F("display")]
+    # The same code is the same measure, whatever each source calls it.
+    name = Case(When(code="", then=F("display")), default=Value(""), output_field=TextField())
+    by_code: list[Any] = [F("code_system"), F("code"), name]
     rows: Iterable[dict[str, Any]] = (
         _valid(Observation, patient_id)
         .annotate(
@@ -154,7 +157,7 @@ def _series(patient_id: UUID) -> list[dict[str, Any]]:
     )
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
-        key = (row["code_system"], row["code"], row["display"])
+        key = (row["code_system"], row["code"], "" if row["code"] else row["display"])
         series = found.setdefault(
             key,
             {

@@ -20,6 +20,7 @@ from patients import selectors, services
 from patients.admin.access_pages import AccessPages
 from patients.admin.bound import bound_patient
 from patients.admin.common import actor_of, patient_id_of
+from patients.admin.entries import EntryPages
 from patients.admin.forms import CARE, CONTACT, IDENTITY, PatientForm
 from patients.admin.identity import IdentityPages
 from patients.admin.notes import NotePages
@@ -31,7 +32,7 @@ from patients.panels import panels
 
 
 @admin.register(Patient)
-class PatientAdmin(IdentityPages, AccessPages, NotePages, RecordPages, admin.ModelAdmin[Patient]):
+class PatientAdmin(IdentityPages, AccessPages, EntryPages, NotePages, RecordPages, admin.ModelAdmin[Patient]):
     form = PatientForm
     list_display = (
         "record_number",

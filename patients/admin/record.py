@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from patients.admin.common import actor_of
 from patients.admin.workspace import WorkspacePages, open_workspace
 from patients.record import medical_record
+from patients.writing import may_write_record
 
 
 class RecordPages(WorkspacePages):
@@ -28,5 +29,10 @@ class RecordPages(WorkspacePages):
         workspace = open_workspace(actor=actor, patient_id=patient_id, tab="record", clinical="record")
         record, _kept = medical_record(actor=actor, patient_id=patient_id, purpose="care")
         return self.workspace_page(
-            request, "admin/patients/patient/record.html", workspace, page_title=_("Medical record"), record=record
+            request,
+            "admin/patients/patient/record.html",
+            workspace,
+            page_title=_("Medical record"),
+            record=record,
+            may_write=may_write_record(actor, patient_id),
         )

@@ -38,6 +38,7 @@ TABS: Final = (
     Tab("identity", _("Identity"), "patients_patient_change"),
     Tab("access", _("Access and choices"), "patients_patient_access", sees_access),
     Tab("record", _("Medical record"), "patients_patient_record", may_read_record),
+    Tab("vitals", _("Vital signs"), "patients_patient_vitals", may_read_record),
     Tab("notes", _("Notes"), "patients_patient_notes", may_read_record),
 )
 

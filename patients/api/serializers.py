@@ -239,6 +239,7 @@ class ClinicalOut(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField(allow_null=True)
     ended_precision = serializers.CharField(help_text=_KNOWN)
     note = serializers.CharField()
+    version = serializers.IntegerField(help_text="Send it back with a correction: an older one is refused.")
 
 
 class _ByPractitioner(serializers.Serializer[Any]):

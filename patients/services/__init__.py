@@ -14,6 +14,7 @@ from patients.services.emergencies import (
     review_emergency,
     tell_due_patients,
 )
+from patients.services.entries import EntryConflict, assert_no_known_allergy, record_entry, withdraw_entry
 from patients.services.forgetting import forget_patient
 from patients.services.identity import (
     collected,
@@ -50,6 +51,7 @@ from patients.services.representations import (
     restrict_representation,
 )
 from patients.services.stays import admit, discharge, transfer
+from patients.services.vitals import Unusual, record_vitals
 
 __all__ = [
     "SYSTEM",
@@ -57,6 +59,7 @@ __all__ = [
     "Contact",
     "ContactEntry",
     "Details",
+    "EntryConflict",
     "Identity",
     "InsurerEntry",
     "NewIdentifier",
@@ -64,8 +67,10 @@ __all__ = [
     "NoteHead",
     "NoteState",
     "Representative",
+    "Unusual",
     "admit",
     "allocate_record_numbers",
+    "assert_no_known_allergy",
     "check_contact",
     "check_details",
     "check_identity",
@@ -85,7 +90,9 @@ __all__ = [
     "link_account",
     "open_emergency",
     "record_consent",
+    "record_entry",
     "record_representation",
+    "record_vitals",
     "register_patient",
     "register_practitioner",
     "restrict_representation",
@@ -103,6 +110,7 @@ __all__ = [
     "update_identity",
     "verify_identity",
     "withdraw_consent",
+    "withdraw_entry",
     "withdraw_note",
     "withdraw_verification",
 ]

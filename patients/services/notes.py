@@ -151,7 +151,7 @@ def sign_note(
     text = _checked(text)
     if not text.strip():
         raise Invalid({"text": [_("There is nothing to sign. Write the note first.")]})
-    reason = _checked_reason(reason)
+    reason = checked_reason(reason)
     values = _checked_head(patient_id, head or NoteHead())
     return _sign(actor, patient_id, note_id, version, text, reason, values if head else {}, page_id)
 
@@ -215,7 +215,7 @@ def withdraw_note(*, actor: User, patient_id: UUID, note_id: UUID, version: int,
     By its author or a doctor. Raises as `sign_note`.
     """
     open_for_writing(actor=actor, patient_id=patient_id, resource="note", resource_id=note_id)
-    reason = _checked_reason(reason)
+    reason = checked_reason(reason)
     if not reason:
         raise Invalid({"reason": [_("Say why this note is withdrawn.")]})
     return _withdraw(actor, patient_id, note_id, version, reason)
@@ -342,7 +342,7 @@ def _checked(text: str) -> str:
     return text
 
 
-def _checked_reason(reason: str) -> str:
+def checked_reason(reason: str) -> str:
     reason = note_rules.as_typed(reason).strip()
     if note_rules.unstorable(reason):
         raise Invalid({"reason": [_("This holds a character that cannot be stored (NUL). Remove it.")]})

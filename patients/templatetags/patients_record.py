@@ -8,7 +8,7 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format
 from django.utils.translation import gettext_lazy as _
 
 from patients.rules import written_unit
@@ -76,3 +76,54 @@ def _value(row: Mapping[str, Any]) -> str:
     if row.get("quantity"):
         return f"{row.get('comparator', '')}{row['quantity']} {written_unit(str(row.get('unit') or ''))}".strip()
     return str(row.get("value_text") or row.get("value_code") or "–")
+
+
+@register.filter
+def tick(value: float, decimals: int) -> str:
+    """A figure of a plot's scale in the active language, without zeros that say nothing."""
+    text = f"{value:.{decimals}f}"
+    return localized_digits(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+@register.filter
+def localized_digits(text: str) -> str:
+    """Digits with the decimal sign of the active language, none added and none taken away."""
+    return text.replace(".", get_format("DECIMAL_SEPARATOR")) if "." in text else text
+
+
+@register.filter
+def entry_words(values: Mapping[str, Any]) -> str:
+    """One state of an entry as lines of words: what it says, and nothing that only a program reads."""
+    lines = []
+    for name, value in values.items():
+        if name not in _ENTRY_LABELS or value in ("", None, []):
+            continue
+        if name == "reactions":
+            value = ", ".join(str(item.get("display", "")) for item in value)
+        elif name.endswith("_at"):
+            precision = str(values.get(f"{name.removesuffix('_at')}_precision", "instant"))
+            value = known_date(datetime.fromisoformat(value), precision)
+        elif name in ("status", "verification"):
+            value = in_words(value)
+        lines.append(f"{_ENTRY_LABELS[name]} {value}")
+    if values.get("components") or values.get("quantity"):
+        lines.append(measured(values))
+    return "\n".join(lines)
+
+
+_ENTRY_LABELS = {
+    "display": _("Name:"),
+    "code": _("Code:"),
+    "status": _("Status:"),
+    "verification": _("Verification:"),
+    "started_at": _("From:"),
+    "ended_at": _("Until:"),
+    "severity": _("Severity:"),
+    "criticality": _("Risk:"),
+    "reactions": _("Reactions:"),
+    "dosage": _("Dosage:"),
+    "reason": _("Indication:"),
+    "lot_number": _("Lot:"),
+    "place": _("Place:"),
+    "note": _("Remark:"),
+}

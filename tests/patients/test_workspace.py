@@ -36,7 +36,11 @@ PREFIX = "admin/patients/patient/"
 #: Django's own address for old links: it leads to the page of the patient.
 NOT_PAGES = {"admin/patients/patient/<path:object_id>/", "admin/patients/patient/<path:object_id>/delete/"}
 #: Parameter of an address besides the patient's id → what makes an example for Asha.
-EXAMPLES: dict[str, Callable[[UUID], str]] = {"note_id": lambda patient_id: str(example_note(patient_id))}
+EXAMPLES: dict[str, Callable[[UUID], str]] = {
+    "note_id": lambda patient_id: str(example_note(patient_id)),
+    "kind": lambda patient_id: "allergy",
+    "entry_id": lambda patient_id: str(Allergy.objects.create(patient_id=patient_id, display="Latex").id),
+}
 
 
 def example_note(patient_id: UUID) -> UUID:

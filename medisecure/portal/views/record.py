@@ -8,19 +8,32 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from documents.interface import Category, document_url
 from medisecure.portal.people import acting, crumbs, for_patient, reader
-from patients.interface import medical_record, written_unit
+from patients.interface import (
+    NoteFilter,
+    medical_record,
+    note_line,
+    notes_of,
+    open_note,
+    plot_periods,
+    says_no_allergy,
+    vital_plots,
+    written_unit,
+)
 
 #: Conditions and medications that FHIR R4 calls over.
 _OVER = frozenset({"resolved", "remission", "inactive", "completed", "stopped", "cancelled", "ended"})
 OBSERVATIONS_SHOWN = 24
+NOTES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +54,17 @@ def record(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     every_measure = request.GET.get("all") == "1"
     measures = [_measure(series) for series in found["observations"]]
     conditions = [_entry(row, row["severity"]) for row in found["conditions"]]
+    listed = [row for row in found["allergies"] if row["status"] not in _OVER]
+    period, periods = plot_periods(request.GET.get("period", ""))
     context = {
         "crumbs": crumbs((_("My record"), "")),
         "area": "record",
         "patient": found["patient"],
         "changed_at": found["changed_at"],
-        "allergies": [_allergy(row) for row in found["allergies"] if row["status"] not in _OVER],
+        "allergies": [_allergy(row) for row in listed if not says_no_allergy(row["code"])],
+        "none_known": any(says_no_allergy(row["code"]) for row in listed),
+        "plots": vital_plots(patient_id, period),
+        "periods": periods,
         "conditions": [entry for entry in conditions if not entry.over],
         "past_conditions": [entry for entry in conditions if entry.over],
         "medications": [_entry(row, row["dosage"]) for row in found["medications"] if row["status"] not in _OVER],
@@ -59,6 +77,35 @@ def record(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         ],
     }
     return render(request, "portal/record.html", context)
+
+
+@require_safe
+@for_patient
+def notes(request: HttpRequest, patient_id: UUID) -> HttpResponse:
+    """What doctors wrote, signed and meant for the patient too."""
+    rows = notes_of(actor=reader(request), patient_id=patient_id, wanted=NoteFilter(), purpose="self")
+    page = Paginator(rows, NOTES_SHOWN).get_page(request.GET.get("page"))
+    context = {
+        "crumbs": crumbs((_("My record"), reverse("record")), (_("Notes"), "")),
+        "area": "record",
+        "page": page,
+        "notes": [note_line(row) for row in page],
+    }
+    return render(request, "portal/notes.html", context)
+
+
+@require_safe
+@for_patient
+def note(request: HttpRequest, patient_id: UUID, note_id: UUID) -> HttpResponse:
+    found = open_note(actor=reader(request), patient_id=patient_id, note_id=note_id, purpose="self")
+    trail = ((_("My record"), reverse("record")), (_("Notes"), reverse("record-notes")))
+    context = {
+        "crumbs": crumbs(*trail, (found.line.kind_label.capitalize(), "")),
+        "area": "record",
+        "note": found,
+        "signature": found.versions[0],
+    }
+    return render(request, "portal/note.html", context)
 
 
 @require_safe

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from patients.models import EmergencyContact, IdentityCheck
+from patients.models import EmergencyAccess, EmergencyContact, IdentityCheck
 from patients.models.people import IdentityStatus, Precision, Sex
 from patients.rules import KINDS
 
@@ -351,3 +351,17 @@ class MedicalRecordOut(serializers.Serializer[Any]):
     documents = serializers.ListField(
         child=serializers.DictField(), help_text="Metadata and a signed address that expires, newest first."
     )
+
+
+class EmergencyIn(serializers.Serializer[Any]):
+    """Why a record is opened by somebody who is not in charge of the patient."""
+
+    reason_code = serializers.ChoiceField(choices=EmergencyAccess.Reason.choices)
+    reason = serializers.CharField(help_text="A sentence, 15 characters at least. The privacy officer reads it.")
+
+
+class EmergencyOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    patient_id = serializers.UUIDField()
+    opened_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(help_text="The record closes by itself.")

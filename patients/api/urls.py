@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from patients.api import views
+from patients.api import emergency, views
 
 urlpatterns = [
     path("patients", views.Patients.as_view(), name="api-patients"),
@@ -12,5 +12,10 @@ urlpatterns = [
     path("patients/<uuid:patient_id>/unverify", views.Withdrawal.as_view(), name="api-patient-unverify"),
     path("patients/<uuid:patient_id>/reveal", views.Reveal.as_view(), name="api-patient-reveal"),
     path("patients/<uuid:patient_id>/medical-record", views.MedicalRecord.as_view(), name="api-medical-record"),
+    path(
+        "patients/<uuid:patient_id>/emergency-access",
+        emergency.EmergencyAccess.as_view(),
+        name="api-emergency-access",
+    ),
     path("practitioners", views.Practitioners.as_view(), name="api-practitioners"),
 ]

@@ -57,10 +57,16 @@ def test_every_query_of_ours_has_its_index() -> None:
         ("practitioner_id", "busy_start"),
         ("patient_id", "start"),
         ("start",),
+        ("place", "ticket_day", "ticket"),
     } <= keys(Appointment._meta.db_table)
     assert {("key",), ("appointment_id",)} <= keys("occupancy_cells")
     assert ("appointment_id", "_id") in keys("appointment_history")
     assert ("practitioner_id", "active") in keys("calendars")
     assert ("practitioner_id", "end") in keys("leaves")
+    assert ("token_hash",) in keys("waiting_screens")
+    tickets = database["appointments"].index_information()["appointments_ticket_once"]
+    assert tickets["unique"]
+    # Its fields have a type each too, which every query of ours names by an equality.
+    assert tickets["partialFilterExpression"]["ticket"] == {"$gt": 0}
     unique = [index for index in database["occupancy_cells"].index_information().values() if index.get("unique")]
     assert [index["key"] for index in unique] == [[("key", 1)]]

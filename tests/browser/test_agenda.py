@@ -239,4 +239,6 @@ def test_on_a_telephone_and_on_paper_the_day_is_a_list(
     page.emulate_media(media="print")
     assert page.evaluate(static) == "static"
     assert not page.is_visible(".agenda-bar")
+    wide = "document.querySelector('.grid').getBoundingClientRect().width / window.innerWidth"
+    assert page.evaluate(wide) > 0.95, "the room of the navigation is used on paper"
     assert page.is_visible("text=Asha Rao")

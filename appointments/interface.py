@@ -31,6 +31,7 @@ from appointments.hold_cards import HoldCard, hold, release_hold
 from appointments.models import Appointment, AppointmentType, Calendar
 from appointments.no_shows import must_confirm, no_shows
 from appointments.places import MOST_DAYS, Slot
+from appointments.references import Dangling, dangling
 from appointments.services.feeds import FeedText
 from appointments.services.setup import add_leave, create_calendar, create_resource, create_type, seed_appointment
 from appointments.waiting_cards import (
@@ -50,6 +51,7 @@ from medisecure.kernel.errors import NotFound
 __all__ = [
     "MOST_DAYS",
     "AppointmentCard",
+    "Dangling",
     "FeedCard",
     "FeedText",
     "HoldCard",
@@ -82,6 +84,7 @@ __all__ = [
     "create_calendar",
     "create_resource",
     "create_type",
+    "dangling",
     "decline_offer",
     "decline_offer_by_link",
     "feed_text",

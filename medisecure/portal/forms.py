@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -17,7 +18,7 @@ class LanguageForm(forms.Form):
 
 
 class SearchForm(forms.Form):
-    """What the visit is for, and with whom: a person, or anyone of a specialty."""
+    """What the visit is for, and with whom: a person, anyone of a specialty or at a place, or anyone at all."""
 
     type = forms.ChoiceField(label=gettext_lazy("Reason for the visit"))
     who = forms.ChoiceField(label=gettext_lazy("With"))
@@ -29,7 +30,12 @@ class SearchForm(forms.Form):
     )
 
     def __init__(
-        self, *args: object, types: Sequence[TypeCard], people: Sequence[PractitionerCard], **kwargs: object
+        self,
+        *args: object,
+        types: Sequence[TypeCard],
+        people: Sequence[PractitionerCard],
+        places: Sequence[str] | None = None,
+        **kwargs: object,
     ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.fields["type"].choices = [  # type: ignore[attr-defined]
@@ -39,12 +45,26 @@ class SearchForm(forms.Form):
                 for kind in types
             ),
         ]
-        self.fields["who"].choices = [("", _("Choose…")), *_who(people)]  # type: ignore[attr-defined]
+        self.fields["who"].choices = [("", _("Choose…")), *_anyone(people, places), *_who(people)]  # type: ignore[attr-defined]
 
-    def chosen(self) -> tuple[list[UUID], str]:
-        """(practitioners, specialty): one of the two is empty."""
+    def chosen(self) -> dict[str, Any]:
+        """Whom to ask for free times of: the arguments of `free_slots`."""
         kind, _colon, value = str(self.cleaned_data["who"]).partition(":")
-        return ([UUID(value)], "") if kind == "person" else ([], value)
+        return {
+            "practitioner_ids": [UUID(value)] if kind == "person" else None,
+            "specialty": value if kind == "specialty" else None,
+            "place": value if kind == "place" else None,
+        }
+
+
+def _anyone(people: Sequence[PractitionerCard], places: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Offered where it is a choice, by forms that can ask for it: they say which places there are."""
+    if places is None:
+        return []
+    found = [("anyone:", _("Any practitioner"))] if len(people) > 1 else []
+    if len(places) > 1:
+        found += [(f"place:{place}", _("At %(place)s") % {"place": place}) for place in places]
+    return found
 
 
 def _who(people: Sequence[PractitionerCard]) -> list[tuple[str, list[tuple[str, str]]]]:

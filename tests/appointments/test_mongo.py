@@ -68,5 +68,10 @@ def test_every_query_of_ours_has_its_index() -> None:
     assert tickets["unique"]
     # Its fields have a type each too, which every query of ours names by an equality.
     assert tickets["partialFilterExpression"]["ticket"] == {"$gt": 0}
+    assert {("resource_id", "start"), ("appointment_id",)} <= keys("resource_uses")
+    assert ("place", "code", "active") in keys("resources")
+    assert {("owner_id",), ("expires",)} <= keys("holds")
+    assert {("actor_id", "key"), ("created_at",)} <= keys("booking_keys")
+    assert {("calendar_id", "start"), ("booked_by", "start")} <= keys("appointments")
     unique = [index for index in database["occupancy_cells"].index_information().values() if index.get("unique")]
     assert [index["key"] for index in unique] == [[("key", 1)]]

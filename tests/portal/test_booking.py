@@ -9,8 +9,9 @@ from uuid import UUID
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import formats
 
-from appointments.interface import AppointmentCard, book, my_appointments
+from appointments.interface import AppointmentCard, add_leave, book, my_appointments, release_hold
 from medisecure.accounts.models import User
 from patients.interface import PatientCard, PractitionerCard, register_practitioner
 from tests.appointments.fixtures import at, day_ahead, make_calendar
@@ -86,6 +87,7 @@ def test_time_that_was_taken_meanwhile_is_said_and_the_rest_is_shown(
     as_asha: Client, asha: User, dan: User, dan_card: PatientCard, calendar_id: UUID, bose_card: PractitionerCard
 ) -> None:
     form = confirm_form(as_asha, bose_card)
+    release_hold(actor=asha)  # she has taken longer than the time is kept
     book(actor=dan, practitioner_id=bose_card.id, type_code="consultation", start=at("08:00"))
     response = as_asha.post("/book/confirm/", form)
     page = Page(response)
@@ -189,3 +191,88 @@ def test_too_late_to_cancel_is_explained(
     assert "cannot be cancelled here" in Page(as_asha.get(address)).text
     as_asha.post(address, {"version": str(card.version)})
     assert my_appointments(asha)[0].status == "booked"
+
+
+# --- the time is kept while the form is open --------------------------------------------------------------------------
+def offers(client: Client, practitioner: PractitionerCard, wall: str) -> bool:
+    """Whether the list has this time on the day of the tests."""
+    return f"start={day_ahead()}T{wall.replace(':', '%3A')}" in search(client, practitioner).content.decode()
+
+
+def test_confirm_page_keeps_the_time_and_leaving_gives_it_back(
+    as_asha: Client, as_dan: Client, calendar_id: UUID, bose_card: PractitionerCard
+) -> None:
+    form = confirm_form(as_asha, bose_card)
+    assert not offers(as_dan, bose_card, "08:00")
+    refused = as_dan.get("/book/confirm/", {name: form[name] for name in ("type", "practitioner", "start")})
+    assert refused.status_code == 409
+    # Back to the list.
+    search(as_asha, bose_card)
+    assert offers(as_dan, bose_card, "08:00")
+    page = as_asha.get("/book/confirm/", {name: form[name] for name in ("type", "practitioner", "start")})
+    assert "This time is kept for you until" in Page(page).text
+    assert "js/hold.js" in page.content.decode()
+    assert as_asha.post("/book/release/").status_code == 204
+    assert as_asha.get("/book/release/").status_code == 405
+    assert offers(as_dan, bose_card, "08:00")
+
+
+def test_anyone_and_a_place_are_offered_and_the_next_time_is_named(
+    as_asha: Client, calendar_id: UUID, bose_card: PractitionerCard, chen_card: PractitionerCard
+) -> None:
+    make_calendar(chen_card.id, place="Building Z")
+    for who, expected in (
+        ("anyone:", {str(bose_card.id), str(chen_card.id)}),
+        ("place:Building Z", {str(chen_card.id)}),
+    ):
+        page = Page(search(as_asha, bose_card, who=who))
+        assert faults(page) == []
+        chosen = {parse_qs(urlsplit(link).query)["practitioner"][0] for link in page.links if "/confirm/" in link}
+        assert chosen == expected
+    add_leave(practitioner_id=chen_card.id, start=at("00:00", days=-1), end=at("00:00", days=75))
+    text = Page(search(as_asha, bose_card, who="place:Building Z", day=day_ahead(1).isoformat())).text
+    assert "No free time in the coming weeks" in text
+    assert f"The next free time is on {formats.date_format(day_ahead(75), 'l j F Y')}" in text
+
+
+def test_patient_moves_a_visit_in_three_steps(
+    as_asha: Client, as_dan: Client, asha: User, visit: AppointmentCard, bose_card: PractitionerCard
+) -> None:
+    address = reverse("appointment-move", args=[visit.id])
+    assert address in Page(as_asha.get(reverse("appointment", args=[visit.id]))).links
+    page = Page(as_asha.get(address, {"day": day_ahead().isoformat()}))
+    assert faults(page) == []
+    link = next(link for link in page.links if "T15%3A00" in link)
+    confirm = Page(as_asha.get(link))
+    assert faults(confirm) == []
+    assert "This time is kept for you until" in confirm.text
+    assert not offers(as_dan, bose_card, "15:00")
+    assert my_appointments(asha)[0].start == at("09:00"), "asking moves nothing"
+    done = as_asha.post(address, confirm.form(address), follow=True)
+    assert "Your appointment is moved." in Page(done).text
+    assert my_appointments(asha)[0].start == at("15:00")
+    assert offers(as_dan, bose_card, "09:00")
+
+
+def test_moving_to_a_time_that_is_gone_or_made_up_keeps_what_was(
+    as_asha: Client, asha: User, dan: User, dan_card: PatientCard, visit: AppointmentCard, bose_card: PractitionerCard
+) -> None:
+    address = reverse("appointment-move", args=[visit.id])
+    book(actor=dan, practitioner_id=bose_card.id, type_code="consultation", start=at("15:00"))
+    wish = {"practitioner": str(bose_card.id), "start": at("15:00").isoformat()}
+    for answer in (as_asha.get(address, wish), as_asha.post(address, wish | {"version": "1"})):
+        assert answer.status_code == 409
+        assert "Nothing was moved" in Page(answer).text
+    assert as_asha.post(address, wish | {"start": at("16:00").isoformat(), "version": "99"}).status_code == 409
+    for bad in ({"start": "soon"}, {"practitioner": "x"}, {"start": "2030-01-01T09:00:00"}, {}):
+        assert as_asha.post(address, {**({} if not bad else wish), **bad}).status_code == 200
+    for bad in ({"day": "x"}, {"day": "9999-12-31"}, {"anyone": "1"}):
+        assert as_asha.get(address, bad).status_code == 200
+    assert my_appointments(asha)[0].start == at("09:00")
+
+
+def test_anothers_visit_cannot_be_moved(as_dan: Client, visit: AppointmentCard, bose_card: PractitionerCard) -> None:
+    address = reverse("appointment-move", args=[visit.id])
+    assert as_dan.get(address).status_code == 404
+    wish = {"practitioner": str(bose_card.id), "start": at("15:00").isoformat()}
+    assert as_dan.post(address, wish).status_code == 404

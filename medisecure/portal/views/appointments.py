@@ -38,7 +38,7 @@ def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     return render(request, "portal/appointments.html", context)
 
 
-def _own(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Visit:
+def own(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Visit:
     """The reader's own visit. Staff may see others' too, but in the admin: this is the patient's face."""
     card = appointments.appointment_for(actor=reader(request), appointment_id=appointment_id)
     if card.patient_id != patient_id:
@@ -52,7 +52,7 @@ def detail(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Http
     context = {
         "crumbs": crumbs((_("My appointments"), reverse("appointments")), (_("Appointment"), "")),
         "area": "appointments",
-        "visit": _own(request, patient_id, appointment_id),
+        "visit": own(request, patient_id, appointment_id),
     }
     return render(request, "portal/appointment.html", context)
 
@@ -61,7 +61,7 @@ def detail(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Http
 @for_patient
 def confirm(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> HttpResponse:
     """The patient says they will come, to the visit as they were shown it."""
-    _own(request, patient_id, appointment_id)
+    own(request, patient_id, appointment_id)
     version = request.POST.get("version", "")
     try:
         appointments.confirm(
@@ -80,7 +80,7 @@ def confirm(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Htt
 @for_patient
 def calendar_file(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> HttpResponse:
     """The visit for the person's own calendar."""
-    visit = _own(request, patient_id, appointment_id)
+    visit = own(request, patient_id, appointment_id)
     text = appointments.calendar_file(actor=reader(request), appointment_id=visit.card.id)
     response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{visit.start:%Y-%m-%d}.ics"'
@@ -91,7 +91,7 @@ def calendar_file(request: HttpRequest, patient_id: UUID, appointment_id: UUID) 
 @for_patient
 def cancel(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> HttpResponse:
     """Ask first; the POST cancels what the person was shown, and nothing that changed since."""
-    visit = _own(request, patient_id, appointment_id)
+    visit = own(request, patient_id, appointment_id)
     if request.method == "POST":
         version = request.POST.get("version", "")
         try:

@@ -11,10 +11,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from appointments import interface as appointments
-from appointments.interface import MOST_DAYS, Slot, TypeCard
+from appointments.interface import MOST_DAYS, TypeCard
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError
@@ -30,14 +30,19 @@ DAYS_SHOWN = 5
 @require_safe
 @for_patient
 def choose(request: HttpRequest, patient_id: UUID) -> HttpResponse:
-    """Steps 1 and 2: the search, and below it the free times that it finds."""
+    """Steps 1 and 2: the search, and below it the free times that it finds. Who comes back here has left step 3."""
+    appointments.release_hold(actor=reader(request))
     return _search(request, reader(request), request.GET)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_patient
 def confirm(request: HttpRequest, patient_id: UUID) -> HttpResponse:
-    """Step 3: who, where and when, then a POST that books. A time that is gone leads back to those that are left."""
+    """Step 3: who, where and when, then a POST that books. A time that is gone leads back to those that are left.
+
+    Opening the page keeps the time for a few minutes. That is a change made by a GET, and a harmless one: it ends by
+    itself, it is one's own, and asking again does not make it more.
+    """
     user = reader(request)
     values = request.POST if request.method == "POST" else request.GET
     wanted = _wanted(values.get("type", ""), values.get("practitioner", ""), values.get("start", ""))
@@ -53,8 +58,9 @@ def confirm(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         except DomainError as error:
             return _search(request, user, back, error=error)
         return redirect("booked", appointment_id=card.id)
-    slot = _free(user, type_code, practitioner_id, start)
-    if slot is None:
+    try:
+        slot = appointments.hold(actor=user, practitioner_id=practitioner_id, type_code=type_code, start=start)
+    except DomainError:
         return _search(request, user, back, gone=True)
     person = practitioner_cards([practitioner_id])[practitioner_id]
     kind = appointments.appointment_type(type_code)
@@ -69,10 +75,19 @@ def confirm(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         "end": wall(slot.end, slot.zone),
         "instant": clock.local(slot.start, slot.zone).isoformat(),
         "zone": foreign(slot.zone),
+        "until": wall(slot.expires, slot.zone),
         "who": back["who"],
         "back": f"{reverse('book')}?{urlencode(back)}",
     }
     return render(request, "portal/book_confirm.html", context)
+
+
+@require_POST
+@for_patient
+def release(request: HttpRequest, patient_id: UUID) -> HttpResponse:
+    """Step 3 was left without booking: the browser says so when the page goes away."""
+    appointments.release_hold(actor=reader(request))
+    return HttpResponse(status=204)
 
 
 @require_safe
@@ -94,22 +109,12 @@ def _wanted(type_code: str, practitioner: str, start: str) -> tuple[str, UUID, d
     return (type_code, practitioner_id, instant) if type_code and instant.tzinfo else None
 
 
-def _free(user: User, type_code: str, practitioner_id: UUID, start: datetime) -> Slot | None:
-    try:
-        slots = appointments.free_slots(
-            actor=user, type_code=type_code, first=start.date(), last=start.date(), practitioner_ids=[practitioner_id]
-        )
-    except DomainError:
-        return None
-    return next((slot for slot in slots if slot.start == start), None)
-
-
 def _search(
     request: HttpRequest, user: User, values: Any, *, error: DomainError | None = None, gone: bool = False
 ) -> HttpResponse:
     kinds, people = offer_of_calendars(user)
     asked = bool(values.get("type") or values.get("who"))
-    form = SearchForm(values if asked else None, types=kinds, people=people)
+    form = SearchForm(values if asked else None, types=kinds, people=people, places=appointments.places_open())
     context: dict[str, Any] = {
         "crumbs": crumbs((_("Book an appointment"), "")),
         "area": "book",
@@ -128,25 +133,21 @@ def _times(user: User, form: SearchForm) -> dict[str, Any]:
     """The next days with free times, and the addresses of the days after them and before."""
     today = clock.today()
     first = max(form.cleaned_data["day"] or today, today)
-    ids, specialty = form.chosen()
+    who = form.chosen() | {"type_code": form.cleaned_data["type"]}
     try:
-        slots = appointments.free_slots(
-            actor=user,
-            type_code=form.cleaned_data["type"],
-            first=first,
-            last=first + timedelta(days=MOST_DAYS - 1),
-            practitioner_ids=ids or None,
-            specialty=specialty or None,
-        )
+        slots = appointments.free_slots(actor=user, first=first, last=first + timedelta(days=MOST_DAYS - 1), **who)
+        soonest = None if slots else next(iter(appointments.next_free(actor=user, first=first, **who)), None)
     except DomainError as error:
         return {"lines": error.lines(), "searched": True}
     except OverflowError:
-        slots = []
+        slots, soonest = [], None
     found = days(slots)
     query = {"type": form.cleaned_data["type"], "who": form.cleaned_data["who"]}
     return {
         "searched": True,
         "days": found[:DAYS_SHOWN],
+        # Nothing in the weeks of this page, but later: calendars may be open for longer than one page reaches.
+        "soonest": wall(soonest.start, soonest.zone) if soonest else None,
         "query": urlencode(query),
         "later": urlencode(query | {"day": found[DAYS_SHOWN].date.isoformat()}) if len(found) > DAYS_SHOWN else "",
         "earlier": urlencode(query | {"day": _before(first, today).isoformat()}) if first > today else "",

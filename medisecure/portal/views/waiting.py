@@ -156,13 +156,13 @@ def ask(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         initial={"type": request.GET.get("type", ""), "who": request.GET.get("who", "")},
     )
     if request.method == "POST" and form.is_valid():
-        ids, specialty = form.chosen()
+        who = form.chosen()
         try:
             appointments.ask_for_earlier(
                 actor=reader(request),
                 type_code=form.cleaned_data["type"],
-                practitioner_id=ids[0] if ids else None,
-                specialty=specialty,
+                practitioner_id=who["practitioner_ids"][0] if who["practitioner_ids"] else None,
+                specialty=who["specialty"] or "",
                 first=form.cleaned_data["first"],
                 last=form.cleaned_data["last"],
                 windows=form.windows(),

@@ -128,7 +128,7 @@ def test_one_of_two_answers_to_an_offer_counts(hospital: Hospital) -> None:
     mail = hospital.mailbox().wait(hospital.cast["patient"]["email"], "/offer/")
     assert "text/calendar" not in [part.get_content_type() for part in mail.walk()]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: _app(hospital).post(f"/api/offers/{offer['id']}/accept"), range(8)))
+        answers = list(pool.map(lambda _: app.post(f"/api/offers/{offer['id']}/accept"), range(8)))
     assert sorted(answer.status for answer in answers) == [200] + [409] * 7
     now = app.get(f"/api/appointments/{visit['id']}").expect(200).json()
     assert (now["start"], now["sequence"]) == (offer["start"], 1)

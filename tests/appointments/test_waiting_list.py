@@ -16,7 +16,15 @@ from pytest_django import DjangoAssertNumQueries
 
 from appointments import places, services, tasks
 from appointments.append_only import AppendOnly
-from appointments.models import Appointment, AppointmentHistory, OccupancyCell, WaitingEntry, WaitingOffer, WaitingStep
+from appointments.models import (
+    Appointment,
+    AppointmentHistory,
+    AppointmentType,
+    OccupancyCell,
+    WaitingEntry,
+    WaitingOffer,
+    WaitingStep,
+)
 from appointments.services import waiting
 from appointments.services.waiting import entries
 from medisecure.accounts.models import User
@@ -274,6 +282,15 @@ def test_offer_of_a_near_time_ends_before_the_calendars_lead(
     from appointments.models import Calendar
 
     Calendar.objects.filter(id=one_a_day).update(lead_minutes=22 * 60)
+    free_one(full, rita, 1)
+    assert waiting.run() == 1
+    assert the_offer(waiting_dan).expires == full[0].start - timedelta(hours=22)
+
+
+def test_offer_of_a_near_time_ends_before_the_types_lead(
+    waiting_dan: WaitingEntry, full: list[Appointment], rita: User
+) -> None:
+    AppointmentType.objects.filter(code="consultation").update(lead_minutes=22 * 60)
     free_one(full, rita, 1)
     assert waiting.run() == 1
     assert the_offer(waiting_dan).expires == full[0].start - timedelta(hours=22)

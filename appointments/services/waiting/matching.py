@@ -200,9 +200,9 @@ def _serve(kind: AppointmentType, waiters: list[Waiter]) -> int:
     last = min(max(waiter.wish.last for waiter in waiters), today + REACH)
     everyone = sorted(set().union(*(waiter.practitioners for waiter in waiters)))
     calendars = places.calendars_for(everyone, kind.code)
-    # The lead time that the calendars ask of patients comes in below: an offer ends before it begins.
+    # The lead time that calendar and type ask of patients comes in below: an offer ends before it begins.
     slots = places.free_slots(calendars, kind, first=first, last=last, staff=True)
-    leads = {row.id: timedelta(minutes=row.lead_minutes) for row in calendars}
+    leads = {row.id: timedelta(minutes=max(row.lead_minutes, kind.lead_minutes or 0)) for row in calendars}
     by_practitioner: dict[UUID, list[Slot]] = defaultdict(list)
     for slot in slots:
         by_practitioner[slot.practitioner_id].append(slot)

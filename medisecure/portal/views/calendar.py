@@ -19,7 +19,7 @@ from appointments import interface as appointments
 from medisecure.audit.interface import current_address
 from medisecure.kernel.errors import DomainError
 from medisecure.kernel.limits import limit
-from medisecure.portal.people import crumbs, for_patient, reader
+from medisecure.portal.people import crumbs, for_oneself, reader
 
 #: Readings of one address within the time: services that read for many people share one.
 MOST, SECONDS = 300, 300
@@ -49,7 +49,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_patient
+@for_oneself
 def address(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Make, renew and close the address. It is shown once, in the answer to the button that made it."""
     actor = reader(request)

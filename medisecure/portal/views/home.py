@@ -36,7 +36,8 @@ def home(request: HttpRequest) -> HttpResponse:
         context |= {
             "next": visits(coming[:1])[0] if coming else None,
             "more": max(0, len(coming) - 1),
-            "offers": open_offers(user),
+            # Offers are answered by the person alone: see the waiting list.
+            "offers": open_offers(user) if acting(request).is_self else [],
             "due": due,
             "due_cents": sum(card.balance_cents for card in due),
             "overdue": any(card.overdue for card in due),

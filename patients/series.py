@@ -52,7 +52,8 @@ class VitalPlot:
     #: Names of the lines, when there are several.
     names: tuple[str, ...]
     drawing: Drawing | None
-    usual: tuple[float, float] | None
+    #: (name of the line when there are several, low, high)
+    usual: tuple[tuple[str, float, float], ...]
     table: tuple[TableRow, ...]
     count: int
     #: Values in units that cannot be compared, which the plot leaves out.
@@ -113,8 +114,8 @@ def _plot(
 ) -> VitalPlot:
     sign = SIGNS[keys[0]]
     pair = len(keys) > 1
-    usual = (SIGNS["diastolic"].usual or (0, 0))[0], (SIGNS["systolic"].usual or (0, 0))[1]
-    shaded = usual if pair else sign.usual
+    # Each line of a pair has a range of its own: a diastolic value of 110 is not usual because a systolic one is.
+    ranges = [(key, *found) for key in keys if (found := SIGNS[key].usual) is not None]
     by_time: dict[datetime, list[str]] = {}
     for line in points:
         for point in line:
@@ -125,8 +126,8 @@ def _plot(
         label=str(LABELS["pressure" if pair else sign.key]),
         unit=written_unit(sign.unit),
         names=tuple(str(LABELS[key]) for key in keys) if pair else (),
-        drawing=draw(points, since, until, shaded),
-        usual=shaded,
+        drawing=draw(points, since, until, [(low, high) for _key, low, high in ranges]),
+        usual=tuple((str(LABELS[key]) if pair else "", low, high) for key, low, high in ranges),
         table=tuple(table[:IN_TABLE]),
         count=len(table),
         left_out=left_out,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from patients.api import emergency, views
+from patients.api import clinical, emergency, views
 
 urlpatterns = [
     path("patients", views.Patients.as_view(), name="api-patients"),
@@ -16,6 +16,21 @@ urlpatterns = [
         "patients/<uuid:patient_id>/emergency-access",
         emergency.EmergencyAccess.as_view(),
         name="api-emergency-access",
+    ),
+    path("patients/<uuid:patient_id>/notes", clinical.Notes.as_view(), name="api-notes"),
+    path("patients/<uuid:patient_id>/notes/<uuid:note_id>", clinical.NoteDetail.as_view(), name="api-note"),
+    path("patients/<uuid:patient_id>/notes/<uuid:note_id>/sign", clinical.NoteSign.as_view(), name="api-note-sign"),
+    path(
+        "patients/<uuid:patient_id>/notes/<uuid:note_id>/withdraw",
+        clinical.NoteWithdraw.as_view(),
+        name="api-note-withdraw",
+    ),
+    path("patients/<uuid:patient_id>/vital-signs", clinical.VitalSigns.as_view(), name="api-vital-signs"),
+    path("patients/<uuid:patient_id>/entries/<slug:kind>/<uuid:entry_id>", clinical.Entry.as_view(), name="api-entry"),
+    path(
+        "patients/<uuid:patient_id>/entries/<slug:kind>/<uuid:entry_id>/withdraw",
+        clinical.EntryWithdraw.as_view(),
+        name="api-entry-withdraw",
     ),
     path("practitioners", views.Practitioners.as_view(), name="api-practitioners"),
 ]

@@ -43,13 +43,13 @@ class Drawing:
     rows: tuple[tuple[float, float], ...]
     #: (x, instant)
     columns: tuple[tuple[float, datetime], ...]
-    #: (y, height) of the usual range, within the plot
-    band: tuple[float, float] | None
+    #: (y, height) of each usual range, within the plot
+    bands: tuple[tuple[float, float], ...]
     decimals: int
 
 
 def draw(
-    series: Sequence[Sequence[Point]], since: datetime, until: datetime, usual: tuple[float, float] | None
+    series: Sequence[Sequence[Point]], since: datetime, until: datetime, usual: Sequence[tuple[float, float]] = ()
 ) -> Drawing | None:
     """None when there is no point. Points are in the order of time."""
     values = [point.value for points in series for point in points]
@@ -81,15 +81,13 @@ def draw(
             if len(stretch) > 1
         )
         lines.append(Line(paths, tuple((x(point.at), y(point.value)) for point in shown)))
-    band = None
-    if usual is not None and y(usual[0]) > y(usual[1]):
-        band = (y(usual[1]), round(y(usual[0]) - y(usual[1]), 1))
+    bands = tuple((y(top), round(y(bottom) - y(top), 1)) for bottom, top in usual)
     middle = since + (until - since) / 2
     return Drawing(
         tuple(lines),
         tuple((y(value), value) for value in ticks),
         tuple((x(at), at) for at in (since, middle, until)),
-        band,
+        bands,
         max(0, -math.floor(math.log10(step))),
     )
 
@@ -117,11 +115,13 @@ def _extremes(column: list[Point]) -> list[Point]:
     return sorted(ends, key=lambda point: point.at)
 
 
-def _ticks(low: float, high: float, usual: tuple[float, float] | None) -> tuple[list[float], float]:
-    """Round values that hold all points, and the usual range when it is near."""
-    if usual is not None:
-        low, high = min(low, usual[0]), max(high, usual[1])
-    span = (high - low) or max(abs(high) * 0.1, 1.0)
+def _ticks(low: float, high: float, usual: Sequence[tuple[float, float]]) -> tuple[list[float], float]:
+    """Round values that hold all points, and the usual ranges."""
+    for bottom, top in usual:
+        low, high = min(low, bottom), max(high, top)
+    span = high - low
+    if span < 0.001:  # below what any sign is measured to: one value
+        span = max(abs(high) * 0.1, 1.0)
     step = 10 ** math.floor(math.log10(span / 4))
     step = next(step * factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 5)
     first = math.floor(low / step) * step

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from django.test import Client
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from medisecure.accounts.models import User
@@ -37,10 +37,11 @@ def measured(patient_id: UUID, days_ago: float, value: str, code: str = "8867-4"
     )
 
 
+@example([0.0, 5e-324], False)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.booleans())
 def test_every_point_lies_within_the_plot(values: list[float], band: bool) -> None:
     points = [Point(START + timedelta(hours=index), value) for index, value in enumerate(values)]
-    drawing = draw([points], START, START + timedelta(days=3), (60, 100) if band else None)
+    drawing = draw([points], START, START + timedelta(days=3), [(60, 100)] if band else [])
     assert drawing is not None
     for line in drawing.lines:
         for x, y in line.dots:
@@ -51,7 +52,7 @@ def test_every_point_lies_within_the_plot(values: list[float], band: bool) -> No
 
 def test_no_point_is_no_drawing_and_one_point_a_dot() -> None:
     assert draw([[]], START, START + timedelta(days=1), None) is None
-    drawing = draw([[Point(START, 72)]], START, START + timedelta(days=1), None)
+    drawing = draw([[Point(START, 72)]], START, START + timedelta(days=1))
     assert drawing is not None
     assert (len(drawing.lines[0].dots), drawing.lines[0].paths) == (1, ())
 
@@ -59,7 +60,7 @@ def test_no_point_is_no_drawing_and_one_point_a_dot() -> None:
 def test_a_gap_is_no_line() -> None:
     days = [0, 1, 2, 80, 81]
     points = [Point(START + timedelta(days=day), 70) for day in days]
-    drawing = draw([points], START, START + timedelta(days=100), None)
+    drawing = draw([points], START, START + timedelta(days=100))
     assert drawing is not None
     assert len(drawing.lines[0].paths) == 2
 
@@ -67,7 +68,7 @@ def test_a_gap_is_no_line() -> None:
 def test_of_several_thousand_points_no_peak_is_lost() -> None:
     points = [Point(START + timedelta(minutes=index), 70 + index % 3) for index in range(8000)]
     points[4321] = Point(points[4321].at, 180)
-    drawing = draw([points], START, points[-1].at, None)
+    drawing = draw([points], START, points[-1].at)
     assert drawing is not None
     assert len(drawing.lines[0].dots) <= MOST_POINTS + 2
     assert min(y for _x, y in drawing.lines[0].dots) <= TOP + 30
@@ -82,6 +83,7 @@ def test_blood_pressure_is_one_plot_of_two_lines(care: UUID) -> None:
     (plot,) = vital_plots(care)
     assert plot.key == "pressure"
     assert len(plot.names) == 2
+    assert [found[1:] for found in plot.usual] == [(90, 140), (60, 90)], "each line has its own range"
     assert plot.table[0].text == "128/82"
 
 

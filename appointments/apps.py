@@ -20,3 +20,10 @@ class AppointmentsConfig(AppConfig):
         register_patient_panel("attendance", attendance)
         register_claim("appointment", visit_claim_holds)
         register_claim("offer", offer_claim_holds)
+
+        from appointments.erasing import HOLDER
+        from appointments.exporting import SECTION
+        from patients.interface import register_data_holder, register_export_section
+
+        register_export_section("appointments", SECTION)
+        register_data_holder("appointments", HOLDER)

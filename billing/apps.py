@@ -9,6 +9,11 @@ class BillingConfig(AppConfig):
     verbose_name = _("Billing")
 
     def ready(self) -> None:
+        from billing.erasing import HOLDER
+        from billing.exporting import SECTION
         from billing.triggers import GUARD
+        from patients.interface import register_data_holder, register_export_section
 
         GUARD.connect(self)
+        register_export_section("billing", SECTION)
+        register_data_holder("billing", HOLDER)

@@ -9,7 +9,11 @@ class DocumentsConfig(AppConfig):
     verbose_name = _("Documents")
 
     def ready(self) -> None:
+        from documents.erasing import HOLDER
+        from documents.exporting import SECTION
         from documents.selectors import record_section
-        from patients.interface import register_record_section
+        from patients.interface import register_data_holder, register_export_section, register_record_section
 
         register_record_section("documents", record_section)
+        register_export_section("documents", SECTION)
+        register_data_holder("documents", HOLDER)

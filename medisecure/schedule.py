@@ -20,6 +20,19 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "seal-access-log": {"task": "audit.seal", "schedule": 30.0, "options": {"expires": 60}},
     "seal-late-entries": {"task": "audit.seal_late", "schedule": crontab(hour=2, minute=40)},
     "forget-old-reminders": {"task": "appointments.forget_old", "schedule": crontab(hour=3, minute=20)},
+    "anchor-access-log": {"task": "audit.anchor", "schedule": crontab(minute=5)},
+    # Copies of records: those the nudge missed, and those whose time is over.
+    "make-pending-exports": {
+        "task": "patients.make_pending_exports",
+        "schedule": 60.0,
+        "options": {"queue": "exports", "expires": 60},
+    },
+    "expire-exports": {"task": "patients.expire_exports", "schedule": crontab(minute=20)},
+    "carry-out-erasures": {
+        "task": "patients.carry_out_erasures",
+        "schedule": 300.0,
+        "options": {"queue": "exports", "expires": 300},
+    },
     "tell-of-emergencies": {"task": "patients.tell_of_emergencies", "schedule": 300.0, "options": {"expires": 600}},
     "forget-expired-holds": {"task": "appointments.forget_expired", "schedule": 60.0, "options": {"expires": 120}},
     "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},

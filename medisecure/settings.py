@@ -33,6 +33,9 @@ django_stubs_ext.monkeypatch()
 # --- Where things are -------------------------------------------------------------------------------------------------
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
 _database_url = env.url("DATABASE_URL", ("postgresql", "postgres"), path=True)
+#: Who owns the tables on PostgreSQL: `migrate_all` signs in with it, nothing else does.
+_owner_url = env.url("DATABASE_OWNER_URL", ("postgresql", "postgres"), path=True)
+DATABASE_OWNER = {"user": _owner_url.user, "password": _owner_url.password} if _owner_url and _database_url else None
 _appointments_url = env.url("APPOINTMENTS_URL", ("mongodb", "mongodb+srv"), path=True)
 _billing_url = env.url("BILLING_URL", ("mysql", "mariadb"), path=True)
 _s3_url = env.url("S3_URL", ("http", "https"))

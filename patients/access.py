@@ -15,6 +15,7 @@ from medisecure.kernel.errors import NotFound, Refused
 from patients import rules
 from patients.cards import PatientCard, patient_card
 from patients.models import Patient
+from patients.restriction import without_restricted
 from patients.standing import facts, in_care, seen_patients
 
 
@@ -103,7 +104,7 @@ def may_read_record(actor: User, patient_id: UUID) -> bool:
 
 def visible_patients(actor: User) -> QuerySet[Patient]:
     """The patients whose identity the actor may see. A list that is disclosed needs an audit entry of its own."""
-    return seen_patients(actor)
+    return without_restricted(actor, seen_patients(actor))
 
 
 def record_right_of(actor: User, patient_id: UUID) -> str | None:

@@ -22,6 +22,33 @@ from patients.cards import (
 )
 from patients.choices import ChoiceLine, choices_of, make_choice, representation_words, take_back_choice
 from patients.crowd import register_crowd
+from patients.erasing import (
+    DecisionLine,
+    letter_url,
+    register_data_holder,
+    request_erasure,
+    requests_of,
+    withdraw_erasure,
+)
+from patients.erasing import Holder as DataHolder
+from patients.erasing import RequestLine as ErasureLine
+from patients.erasing.holders import erase_rows
+from patients.exporting import (
+    ExportFile,
+    ExportLine,
+    ExportSection,
+    PaperTable,
+    export_url,
+    exports_of,
+    register_export_section,
+    request_export,
+    table_rows,
+    write_archive,
+)
+from patients.exporting import Resource as ExportResource
+from patients.exporting import Row as ExportRow
+from patients.exporting.fhir import Digits as fhir_digits  # noqa: N813 - read as a function: digits as a number
+from patients.exporting.fhir import practitioners as fhir_practitioners
 from patients.imports import BATCH, RecordImport, Tally, UnknownReference
 from patients.incoming import (
     Incoming,
@@ -51,6 +78,7 @@ from patients.rules import Fault as IdentifierFault
 from patients.rules import compact as compact_identifier
 from patients.rules import is_patients_side, record_number, written_unit
 from patients.rules.allergies import says_none as says_no_allergy
+from patients.rules.rights import Category as ErasureCategory
 from patients.sections import register_record_section
 from patients.selectors import audit_search, search_patients
 from patients.series import plot_periods, vital_plots
@@ -79,7 +107,16 @@ __all__ = [
     "ChoiceLine",
     "Contact",
     "ContactEntry",
+    "DataHolder",
+    "DecisionLine",
     "Details",
+    "ErasureCategory",
+    "ErasureLine",
+    "ExportFile",
+    "ExportLine",
+    "ExportResource",
+    "ExportRow",
+    "ExportSection",
     "IdentifierFault",
     "Identity",
     "Incoming",
@@ -102,6 +139,7 @@ __all__ = [
     "NoteLine",
     "NoteView",
     "Panel",
+    "PaperTable",
     "PatientCard",
     "PractitionerCard",
     "RecordImport",
@@ -116,11 +154,17 @@ __all__ = [
     "choices_of",
     "choose_language",
     "compact_identifier",
+    "erase_rows",
+    "export_url",
+    "exports_of",
+    "fhir_digits",
+    "fhir_practitioners",
     "forget_record",
     "give_portal_access",
     "identity_sheet",
     "invite_patient",
     "is_patients_side",
+    "letter_url",
     "link_account",
     "make_choice",
     "may_read_record",
@@ -142,20 +186,28 @@ __all__ = [
     "record_number",
     "records_in_care",
     "register_crowd",
+    "register_data_holder",
+    "register_export_section",
     "register_patient",
     "register_patient_panel",
     "register_practitioner",
     "register_record_section",
     "representation_words",
+    "request_erasure",
+    "request_export",
+    "requests_of",
     "save_patient",
     "says_no_allergy",
     "search_patients",
     "side_of",
+    "table_rows",
     "take_back_choice",
     "too_long",
     "update_contact",
     "visible_patients",
     "vital_plots",
+    "withdraw_erasure",
+    "write_archive",
     "written_unit",
 ]
 

@@ -96,10 +96,10 @@ def medical_record(*, actor: User, patient_id: UUID, purpose: str) -> tuple[dict
     datetimes. Raises `NotFound` or `Refused` as `access_record`.
     """
     access_record(actor=actor, patient_id=patient_id, purpose=purpose)
-    return remember(record_scope(patient_id), RECORD_SECONDS, lambda: _build(patient_id))
+    return remember(record_scope(patient_id), RECORD_SECONDS, lambda: build_record(patient_id))
 
 
-def _build(patient_id: UUID) -> dict[str, Any]:
+def build_record(patient_id: UUID) -> dict[str, Any]:
     patient = Patient.objects.filter(id=patient_id).first()
     if patient is None:
         raise NotFound

@@ -26,6 +26,7 @@ from patients.models import (
     UnitMember,
     UnitStay,
 )
+from patients.restriction import RESTRICTED_AT, hides
 from patients.rules import consent, representation
 
 
@@ -114,13 +115,16 @@ def facts(actor: User, patient_id: UUID) -> rules.Facts | None:
             objected=Exists(_sharing(actor, consent.DENY).filter(**here)),
             emergency=Exists(emergencies(actor).filter(**here)),
         )
-    names = ("user_id", *(("cares", "in_unit", "consented", "objected", "emergency") if works else ()))
+    names = ("user_id", RESTRICTED_AT, *(("cares", "in_unit", "consented", "objected", "emergency") if works else ()))
     row = rows.values(*names).first()
     if row is None:
         return None
+    restricted_at = row.pop(RESTRICTED_AT)
     if row.pop("user_id") == actor.id:
         return rules.Facts(is_self=True)
     found = representations_in_force(actor).filter(patient_id=patient_id).first()
+    if hides(restricted_at, roles_of(actor), patients_side=found is not None):
+        return None
     return rules.Facts(
         **row,
         represents=found.kind if found else "",

@@ -24,6 +24,9 @@ if "REDIS_URL" in os.environ and "PYTEST_XDIST_WORKER" in os.environ:
     number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1
     os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rpartition("/")[0] + f"/{number}"
 os.makedirs(os.path.join(os.environ["DATA_DIR"], "static"), exist_ok=True)  # noqa: PTH103, PTH118 - WhiteNoise looks for it
+# The databases of tests are made and owned by the application's role; tests of the owner's role make their own.
+if "DATABASE_OWNER_URL" in os.environ:
+    os.environ["MEDISECURE_TEST_OWNER_URL"] = os.environ.pop("DATABASE_OWNER_URL")
 os.environ["OUTBOX_NUDGE"] = "0"
 os.environ["STAFF_MFA"] = "optional"
 os.environ["PROXIES"] = "0"

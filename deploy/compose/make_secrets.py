@@ -55,6 +55,8 @@ class Secrets:
         minio = self.keep("minio_password", password)
         rabbitmq = self.keep("rabbitmq_password", password)
         redis = self.keep("redis_password", password)
+        owner = self.keep("postgresql_owner_password", password)
+        self.keep("database_owner_url", lambda: f"postgresql://medisecure_owner:{owner}@postgresql:5432/medisecure")
         self.keep("database_url", lambda: f"postgresql://medisecure:{postgresql}@postgresql:5432/medisecure")
         self.keep(
             "appointments_url",

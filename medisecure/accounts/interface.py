@@ -66,6 +66,34 @@ def user_cards(ids: Iterable[UUID]) -> dict[UUID, UserCard]:
     return {user.id: _card(user) for user in User.objects.filter(id__in=set(ids))}
 
 
+def account_rows(user_id: UUID) -> list[dict[str, object]]:
+    """What is kept of an account, for its owner: never its password or second factor."""
+    columns = ("id", "email", "full_name", "language", "is_active", "created_at", "last_login")
+    return list(User.objects.filter(id=user_id).values(*columns))
+
+
+def is_staff(user_id: UUID) -> bool:
+    return User.objects.filter(id=user_id, is_staff=True).exists()
+
+
+def close_account(user_id: UUID) -> None:
+    """Nobody signs in with it any more and it says nothing of anyone; its id stays, because logs and rows name it.
+    Sessions and tokens end with the password. Inside the caller's transaction on DEFAULT."""
+    # Their models are ready later than this module.
+    from allauth.account.models import EmailAddress
+    from allauth.mfa.models import Authenticator
+
+    user = User.objects.filter(id=user_id).first()
+    if user is None:
+        return
+    Authenticator.objects.filter(user=user).delete()
+    EmailAddress.objects.filter(user=user).delete()
+    user.groups.clear()
+    user.email, user.full_name, user.is_active = f"{user.id}@erased.invalid", "—", False
+    user.set_unusable_password()
+    user.save(update_fields=["email", "full_name", "is_active", "password"])
+
+
 def user_by_email(text: str) -> UUID | None:
     """The account that signs in with this address, or None."""
     return User.objects.filter(email=text.strip().lower()).values_list("id", flat=True).first()

@@ -125,6 +125,8 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "patients.view_emergencyaccess",
             "patients.review_emergency",
             "patients.manage_consent",
+            "patients.decide_erasure",
+            "patients.view_erasurerequest",
         }
     ),
 }

@@ -6,7 +6,9 @@ from contextvars import ContextVar
 from uuid import UUID
 
 from medisecure.accounts.models import User
+from medisecure.audit.anchors import Anchor, anchor, anchors
 from medisecure.audit.models import AccessEntry
+from medisecure.audit.ownership import as_owner, grant, weaknesses
 from medisecure.audit.people import PatientDirectory, register_patient_directory
 from medisecure.audit.selectors import Access, Accesses, accesses_by, accesses_of_patient
 from medisecure.audit.verification import Finding, Problem, Verification, verify
@@ -14,16 +16,22 @@ from medisecure.audit.verification import Finding, Problem, Verification, verify
 __all__ = [
     "Access",
     "Accesses",
+    "Anchor",
     "Finding",
     "PatientDirectory",
     "Problem",
     "Verification",
     "accesses_by",
     "accesses_of_patient",
+    "anchor",
+    "anchors",
+    "as_owner",
     "current_address",
+    "grant",
     "record_access",
     "register_patient_directory",
     "verify",
+    "weaknesses",
 ]
 
 #: The address the present request came from; the middleware sets it, workers and commands have none.

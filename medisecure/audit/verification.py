@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 from django.db.models import QuerySet
 
+from medisecure.audit.anchors import anchors
 from medisecure.audit.models import AccessEntry, AccessSeal
 from medisecure.audit.seals import FIELDS, START, hash_entry, hash_link, unsealed
 from medisecure.kernel import clock
@@ -48,17 +50,26 @@ class Verification:
     chain_hash: str = START
     #: Where the hash that was expected stands in the chain; None when it was not found.
     expected_at: int | None = None
+    #: Anchors of object storage that were compared.
+    anchors: int = 0
     problems: dict[str, int] = field(default_factory=dict)
 
 
 def verify(
-    seen: Verification, *, expect: str = "", unsealed_after: timedelta = UNSEALED_AFTER, batch: int = BATCH
+    seen: Verification,
+    *,
+    expect: str = "",
+    unsealed_after: timedelta = UNSEALED_AFTER,
+    batch: int = BATCH,
+    with_anchors: bool = False,
 ) -> Iterator[Finding]:
     """Yield each problem as it is found, and count in `seen`. Reads in batches, in no transaction: the log goes on.
 
-    `expect` is a chain hash of an earlier run: the chain must still contain it.
+    `expect` is a chain hash of an earlier run: the chain must still contain it, and `with_anchors` each that the object
+    storage has.
     """
-    for finding in _all(seen, expect.lower(), unsealed_after, batch):
+    found = chain(_all(seen, expect.lower(), unsealed_after, batch), _anchored(seen) if with_anchors else ())
+    for finding in found:
         seen.problems[finding.problem.value] = seen.problems.get(finding.problem.value, 0) + 1
         yield finding
 
@@ -80,6 +91,14 @@ def _all(seen: Verification, expect: str, unsealed_after: timedelta, batch: int)
     seen.entries = AccessEntry.objects.count()
     if expect and seen.expected_at is None:
         yield Finding(Problem.ANCHOR_MISSING, detail=expect)
+
+
+def _anchored(seen: Verification) -> Iterator[Finding]:
+    for one in anchors():
+        seen.anchors += 1
+        kept = AccessSeal.objects.filter(sequence=one.sequence).values_list("chain_hash", flat=True).first()
+        if not one.chain_hash or kept != one.chain_hash:
+            yield Finding(Problem.ANCHOR_MISSING, sequence=one.sequence, detail=one.key)
 
 
 def _check(seen: Verification, found: AccessSeal, digest: str | None) -> Iterator[Finding]:

@@ -48,6 +48,14 @@ ACTIONS: Final[Words] = {
     "end": pgettext_lazy("access log", "Ended"),
     "withdraw": pgettext_lazy("access log", "Took back"),
     "review": pgettext_lazy("access log", "Reviewed"),
+    "ask-erasure": pgettext_lazy("access log", "Asked for erasure"),
+    "withdraw-erasure": pgettext_lazy("access log", "Withdrew the request for erasure"),
+    "decide-erasure": pgettext_lazy("access log", "Decided on erasure"),
+    "erase": pgettext_lazy("access log", "Erased"),
+    "lock-away": pgettext_lazy("access log", "Locked away"),
+    "bring-back": pgettext_lazy("access log", "Brought back into sight"),
+    "hold": pgettext_lazy("access log", "Put under legal hold"),
+    "release-hold": pgettext_lazy("access log", "Released from legal hold"),
     "pay": pgettext_lazy("access log", "Recorded a payment"),
 }
 RESOURCES: Final[Words] = {
@@ -81,6 +89,16 @@ RESOURCES: Final[Words] = {
     "representation": pgettext_lazy("access log", "who stands for the patient"),
     "consent": pgettext_lazy("access log", "what the patient allows"),
     "emergency": pgettext_lazy("access log", "emergency access"),
+    "export": pgettext_lazy("access log", "copy of all data"),
+    "data-protection": pgettext_lazy("access log", "protection of the data"),
+    "data-record": pgettext_lazy("access log", "medical record and documents"),
+    "data-invoices": pgettext_lazy("access log", "drafts of invoices"),
+    "data-appointments": pgettext_lazy("access log", "appointments"),
+    "data-copies": pgettext_lazy("access log", "copies of the data"),
+    "data-messages": pgettext_lazy("access log", "notices and mails"),
+    "data-contact": pgettext_lazy("access log", "contact details"),
+    "data-account": pgettext_lazy("access log", "account of the portal"),
+    "data-identity": pgettext_lazy("access log", "identity"),
     "access-log": pgettext_lazy("access log", "access log"),
 }
 PURPOSES: Final[Words] = {
@@ -96,6 +114,8 @@ PURPOSES: Final[Words] = {
     "emergency": pgettext_lazy("access log", "Emergency"),
     "consent": pgettext_lazy("access log", "What the patient allows"),
     "operations": pgettext_lazy("access log", "Running the system"),
+    "right of access": pgettext_lazy("access log", "Right of access"),
+    "right of erasure": pgettext_lazy("access log", "Right of erasure"),
     "oversight": pgettext_lazy("access log", "Protection of personal data"),
 }
 _BY_ROLE: Final = pgettext_lazy("access log", "by their role")

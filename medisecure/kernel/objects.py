@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -59,6 +60,17 @@ class Bucket:
 
     def exists(self, key: str) -> bool:
         return bool(self.storage.exists(key))
+
+    def keys(self, folder: str) -> Iterator[str]:
+        """The keys below a folder, in order."""
+        try:
+            folders, files = self.storage.listdir(folder)
+        except FileNotFoundError:
+            return
+        for name in sorted(files):
+            yield f"{folder}/{name}"
+        for name in sorted(folders):
+            yield from self.keys(f"{folder}/{name}")
 
     def size(self, key: str) -> int:
         """Bytes."""

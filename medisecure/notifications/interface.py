@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,12 +22,15 @@ from medisecure.notifications.services import register_claim
 __all__ = [
     "Attachment",
     "NoticeLine",
+    "count_about",
+    "erase_about",
     "mark_read",
     "notices_for",
     "notify_user",
     "queue_mail",
     "queue_plain_mail",
     "register_claim",
+    "rows_about",
     "unread_count",
 ]
 
@@ -159,6 +162,29 @@ def notices_for(user_id: UUID, *, limit: int = 50) -> list[NoticeLine]:
         NoticeLine(row.id, str(SENTENCES.get(row.kind, row.kind)), row.url, row.created_at, row.read_at is not None)
         for row in Notice.objects.filter(user_id=user_id)[:limit]
     ]
+
+
+def rows_about(user_id: UUID) -> Iterator[tuple[str, Iterator[Mapping[str, object]]]]:
+    """(table, rows) of what is kept of the mails and notices to a person, for that person. What a mail said is dropped
+    when it has left."""
+    mails = Message.objects.filter(user_id=user_id).order_by("id")
+    yield (
+        "messages",
+        mails.values("id", "to_email", "language", "template", "status", "created_at", "sent_at").iterator(),
+    )
+    notices = Notice.objects.filter(user_id=user_id).order_by("id")
+    yield "notices", notices.values("id", "kind", "url", "created_at", "read_at").iterator()
+
+
+def erase_about(user_id: UUID) -> int:
+    """Delete a person's notices, and of their mails the address and what was not sent yet. Returns how many rows."""
+    notices, _by_model = Notice.objects.filter(user_id=user_id).delete()
+    mails, _by_model = Message.objects.filter(user_id=user_id).delete()
+    return notices + mails
+
+
+def count_about(user_id: UUID) -> int:
+    return Notice.objects.filter(user_id=user_id).count() + Message.objects.filter(user_id=user_id).count()
 
 
 def unread_count(user_id: UUID) -> int:

@@ -25,6 +25,7 @@ READY_SECONDS = 60.0
 #: What moves a part to a server. The embedded start is embedded, whatever the shell that starts it has set.
 SERVER_VARIABLES = (
     "DATABASE_URL",
+    "DATABASE_OWNER_URL",
     "APPOINTMENTS_URL",
     "BILLING_URL",
     "S3_URL",

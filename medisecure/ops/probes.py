@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
 
+from medisecure.audit.interface import weaknesses
 from medisecure.kernel.databases import APPOINTMENTS, BILLING, DEFAULT
 from medisecure.kernel.objects import DOCUMENTS, IMAGES, Bucket
 from medisecure.ops.health import ping
@@ -74,6 +75,15 @@ def probes() -> list[Probe]:
         )
         for alias, variable in ((DEFAULT, "DATABASE_URL"), (APPOINTMENTS, "APPOINTMENTS_URL"), (BILLING, "BILLING_URL"))
     ]
+    found.append(
+        Probe(
+            "access log",
+            _engine(DEFAULT),
+            _access_log,
+            "Let another role own the tables: set DATABASE_OWNER_URL and run manage.py migrate_all "
+            "(guide for operations, the access log)",
+        )
+    )
     kind = "S3" if settings.S3 else "folder"
     found += [
         Probe(
@@ -121,6 +131,13 @@ def _database(alias: str) -> str:
 
         return sqlite3.sqlite_version
     return ".".join(str(part) for part in connection.get_database_version()[:3])
+
+
+def _access_log() -> str:
+    """The application may add to it and nothing else."""
+    if found := weaknesses():
+        raise NotWell(found[0])
+    return ""
 
 
 def _storage(name: str) -> str:

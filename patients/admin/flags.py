@@ -15,7 +15,7 @@ from medisecure.accounts.interface import roles_of
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from patients import rules
-from patients.models import Patient, UnitStay
+from patients.models import DataProtection, Patient, UnitStay
 from patients.standing import emergencies
 
 
@@ -63,8 +63,16 @@ def stay(actor: User, patient: Patient) -> Iterable[Flag]:
         yield Flag(f"{found.unit.name} · {found.bed}" if found.bed else found.unit.name)
 
 
+def protection(actor: User, patient: Patient) -> Iterable[Flag]:
+    row = DataProtection.objects.filter(patient_id=patient.id).values("restricted_at", "legal_hold").first()
+    if row and row["restricted_at"]:
+        yield Flag(_("Locked away"), "bad")
+    if row and row["legal_hold"]:
+        yield Flag(_("Legal hold"), "info")
+
+
 #: Each is asked on every page: at most one query of its own.
-PROVIDERS: Final[tuple[FlagProvider, ...]] = (life, emergency, stay)
+PROVIDERS: Final[tuple[FlagProvider, ...]] = (life, protection, emergency, stay)
 
 
 def flags_of(actor: User, patient: Patient) -> list[Flag]:

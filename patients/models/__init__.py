@@ -19,6 +19,7 @@ from patients.models.identity import EmergencyContact, IdentityCheck, PatientIde
 from patients.models.notes import ClinicalChange, ClinicalNote, NoteDraft, NoteVersion
 from patients.models.people import Patient, Practitioner, RecordNumberCounter
 from patients.models.record import CareRelation, MedicalRecord
+from patients.models.rights import DataProtection, ErasureDecision, ErasureRequest, RecordExport
 
 __all__ = [
     "CLINICAL_MODELS",
@@ -30,9 +31,12 @@ __all__ = [
     "Condition",
     "Consent",
     "Coverage",
+    "DataProtection",
     "EmergencyAccess",
     "EmergencyContact",
     "Encounter",
+    "ErasureDecision",
+    "ErasureRequest",
     "IdentityCheck",
     "Immunization",
     "MedicalRecord",
@@ -44,6 +48,7 @@ __all__ = [
     "PatientIdentifier",
     "Practitioner",
     "Procedure",
+    "RecordExport",
     "RecordNumberCounter",
     "Representation",
     "Unit",

@@ -113,7 +113,9 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     if record["missing"]:
         pytest.skip("; ".join(f"{item['server']}: {item['advice']}" for item in record["missing"]))
     folder = tmp_path_factory.mktemp("hospital")
-    environment = {**os.environ, "DATA_DIR": str(folder), "OUTBOX_NUDGE": "1", "PROXIES": "1", "STATIC_MANIFEST": "1"}
+    owner = {"DATABASE_OWNER_URL": os.environ["MEDISECURE_TEST_OWNER_URL"]}
+    environment = {**os.environ, **owner}
+    environment |= {"DATA_DIR": str(folder), "OUTBOX_NUDGE": "1", "PROXIES": "1", "STATIC_MANIFEST": "1"}
     # No visit that a test books today is reminded of meanwhile; offers are made whatever the time is.
     environment |= {"REMINDER_HOURS": "48", "WAITING_OFFER_HOURS": "0-24"}
     for name in ("MEDISECURE_TEST_DATA_DIR", "DJANGO_SETTINGS_MODULE", "PYTEST_CURRENT_TEST"):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 from contextlib import suppress
 
+from deploy.stack.environment import url
 from deploy.stack.process import Launch, ToolFailed
 from deploy.stack.programs import INITDB, POSTGRES, PSQL
 from deploy.stack.servers.base import DATABASE, USER, Server
+
+OWNER = f"{USER}_owner"
 
 # Durability is given up on purpose (the data is thrown away), everything else is PostgreSQL's usual behaviour.
 # No Unix socket: the folder's path may be longer than a socket's name can be. Memory is mapped from files, so that
@@ -34,7 +37,7 @@ class PostgreSQL(Server):
     name = "postgresql"
     title = "PostgreSQL"
     port_names = ("postgresql",)
-    secret_names = ("postgresql", "postgresql_superuser")
+    secret_names = ("postgresql", "postgresql_superuser", "postgresql_owner")
     needs = (INITDB, POSTGRES, PSQL)
     accounts = ("postgres",)
     # "Fast", then "immediate": a plain SIGTERM would wait for every client to leave.
@@ -69,10 +72,13 @@ class PostgreSQL(Server):
         """Sign in as the application; at the first start, create its role and database before that."""
         if not (self.folder / "ready").exists():
             superuser = self.context.secrets["postgresql_superuser"]
-            # CREATEDB: pytest makes test databases with the application's own role.
+            owner = self.context.secrets["postgresql_owner"]
+            # Two roles as in production: one owns the tables, the application's may not touch the access log. CREATEDB:
+            # pytest makes test databases with the application's own role, and some with the owner's.
             self._psql(
                 f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{self.password}';\n"
-                f"CREATE DATABASE {DATABASE} OWNER {USER};\n",
+                f"CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{owner}';\n"
+                f"CREATE DATABASE {DATABASE} OWNER {OWNER};\n",
                 user="postgres",
                 password=superuser,
                 database="postgres",
@@ -82,8 +88,14 @@ class PostgreSQL(Server):
         return version.split(" ")[0]
 
     def variables(self) -> dict[str, str]:
-        """DATABASE_URL."""
-        return {"DATABASE_URL": self.url("postgresql", path=DATABASE)}
+        """DATABASE_URL and DATABASE_OWNER_URL."""
+        found = {"DATABASE_URL": self.url("postgresql", path=DATABASE)}
+        # A stack that an earlier release started has no such role.
+        if owner := self.context.secrets.get("postgresql_owner"):
+            found["DATABASE_OWNER_URL"] = url(
+                "postgresql", self.host, self.port, user=OWNER, password=owner, path=DATABASE
+            )
+        return found
 
     def clean(self) -> None:
         """A killed postmaster leaves its small System V segment; its lock file names it on the seventh line."""

@@ -40,6 +40,13 @@ _BADGES = {
     "issued": "warn",
     "overdue": "bad",
     "paid": "good",
+    "ready": "good",
+    "asked": "info",
+    "running": "info",
+    "failed": "bad",
+    "open": "info",
+    "decided": "info",
+    "done": "good",
 }
 
 

@@ -31,6 +31,8 @@ _DOCUMENT_KINDS: Final = {
     "imaging": "imaging",
     "laboratory": "lab",
     "LAB": "lab",
+    # Our own, of an export of ours (documents/exporting.py).
+    **{code: code for code in ("report", "letter", "prescription", "lab", "identity")},
 }
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from medisecure.kernel.databases import ALIASES
+from medisecure.audit.interface import as_owner, grant
+from medisecure.kernel.databases import ALIASES, DEFAULT
 
 
 class Command(BaseCommand):
@@ -20,10 +23,13 @@ class Command(BaseCommand):
         for alias in ALIASES:
             if options["verbosity"]:
                 self.stdout.write(self.style.MIGRATE_HEADING(f"Database {alias}"))
-            call_command(
-                "migrate",
-                database=alias,
-                interactive=False,
-                verbosity=options["verbosity"],
-                check_unapplied=options["check"],
-            )
+            with as_owner() if alias == DEFAULT else nullcontext():
+                call_command(
+                    "migrate",
+                    database=alias,
+                    interactive=False,
+                    verbosity=options["verbosity"],
+                    check_unapplied=options["check"],
+                )
+                if alias == DEFAULT and settings.DATABASE_OWNER and not options["check"]:
+                    grant(settings.DATABASES[DEFAULT]["USER"])

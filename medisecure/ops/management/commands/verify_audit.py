@@ -29,6 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON document, for a monitor")
         parser.add_argument("--expect", default="", metavar="HASH", help="a chain hash of before: is it still in there")
+        parser.add_argument("--anchors", action="store_true", help="compare with what object storage has of it")
         parser.add_argument(
             "--minutes", type=int, default=10, help="an entry that is older and has no seal is a problem (default 10)"
         )
@@ -38,7 +39,8 @@ class Command(BaseCommand):
         if expect and not re.fullmatch(r"[0-9a-f]{64}", expect):
             raise CommandError("--expect takes a chain hash: 64 hexadecimal digits")
         seen = Verification()
-        findings = verify(seen, expect=expect, unsealed_after=timedelta(minutes=max(0, options["minutes"])))
+        age = timedelta(minutes=max(0, options["minutes"]))
+        findings = verify(seen, expect=expect, unsealed_after=age, with_anchors=options["anchors"])
         if options["json"]:
             found = [asdict(finding) for finding in findings]
             self.stdout.write(json.dumps({"well": not found, **asdict(seen), "findings": found}, indent=2))
@@ -46,6 +48,8 @@ class Command(BaseCommand):
             for finding in findings:
                 self.stdout.write(_sentence(finding))
             self.stdout.write(f"{seen.entries} entries, {seen.seals} seals, {sum(seen.problems.values())} problems")
+            if options["anchors"]:
+                self.stdout.write(f"{seen.anchors} anchors compared")
             if seen.expected_at is not None and expect:
                 self.stdout.write(f"expected hash: at seal {seen.expected_at}")
             self.stdout.write(f"last seal {seen.last_sequence}, chain hash {seen.chain_hash}")

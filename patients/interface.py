@@ -33,6 +33,7 @@ from patients.erasing import (
 from patients.erasing import Holder as DataHolder
 from patients.erasing import RequestLine as ErasureLine
 from patients.erasing.holders import erase_rows
+from patients.erasing.retention import run_retention
 from patients.exporting import (
     ExportFile,
     ExportLine,
@@ -196,6 +197,7 @@ __all__ = [
     "request_erasure",
     "request_export",
     "requests_of",
+    "run_retention",
     "save_patient",
     "says_no_allergy",
     "search_patients",

@@ -74,7 +74,27 @@ MATRIX: Final[tuple[Row, ...]] = (
     _row("identity and contact", "search", yes=_STAFF, refused=(*_PATIENTS, V.OUTSIDER)),
     _row("identity and contact", "register", yes=(V.RECEPTIONIST,), refused=_but(V.RECEPTIONIST)),
     _row("identity and contact", "give portal access", yes=(V.RECEPTIONIST,), refused=_but(V.RECEPTIONIST)),
+    # A patient changes how they are reached; the rest is the reception's, and so is this address's answer to them.
+    _row(
+        "identity and contact",
+        "change",
+        yes=(V.PATIENT, V.RECEPTIONIST),
+        refused=_but(V.PATIENT, V.RECEPTIONIST, V.OUTSIDER, V.DOCTOR, V.NURSE),
+    ),
+    _row(
+        "identity and contact",
+        "verify",
+        yes=(V.RECEPTIONIST,),
+        refused=_but(V.RECEPTIONIST, V.OUTSIDER, V.DOCTOR, V.NURSE),
+    ),
+    _row(
+        "identity numbers",
+        "see whole",
+        yes=(V.PATIENT, *_CARERS, V.RECEPTIONIST, V.BILLING_CLERK),
+        refused=(V.REPRESENTATIVE, V.ADMINISTRATOR, V.PRIVACY_OFFICER),
+    ),
     _row("record", "read", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
+    _row("record", "write", yes=_CARERS, refused=(*_PATIENTS, *_OFFICES)),
     _row("notes", "read", yes=_CARERS, refused=(*_PATIENTS, *_OFFICES)),
     _row("notes", "write", yes=_CARERS, refused=(*_PATIENTS, *_OFFICES)),
     _row("documents", "list", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),

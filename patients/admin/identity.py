@@ -134,9 +134,10 @@ class IdentityPages(WorkspacePages):
     def verify_view(self, request: HttpRequest, patient_id: UUID) -> HttpResponse:
         """Which document was seen; for a verified identity also the way back."""
         actor = actor_of(request)
+        # The door first: who is out of sight is not there, whatever the role.
+        workspace = open_workspace(actor=actor, patient_id=patient_id, tab="identity")
         if not actor.has_perm("patients.change_patient"):
             raise PermissionDenied
-        workspace = open_workspace(actor=actor, patient_id=patient_id, tab="identity")
         patient = Patient.objects.get(id=patient_id)
         start = {"seen_version": patient.version}
         withdrawing = "withdraw" in request.POST

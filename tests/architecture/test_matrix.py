@@ -26,8 +26,8 @@ from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.ids import new_id
 from patients.interface import PatientCard, PractitionerCard, register_practitioner
-from patients.models import EmergencyAccess
-from patients.services import Representative, record_representation
+from patients.models import EmergencyAccess, PatientIdentifier
+from patients.services import Details, NewIdentifier, Representative, record_representation, save_patient
 from tests.appointments.fixtures import at
 from tests.architecture.test_urls import walk
 from tests.billing.fixtures import MakeInvoice
@@ -97,6 +97,10 @@ def _person(world: World) -> dict[str, Any]:
     return {"family_name": "Nouveau", "given_names": "Léa", "birth_date": "1999-01-02"}
 
 
+def _paper(world: World) -> dict[str, Any]:
+    return {"version": 1, "document": "passport", "seen_on": "2026-01-05", "number": "12AB34567", "country": "FR"}
+
+
 def _reason(world: World) -> dict[str, Any]:
     return {"reason_code": "life-threatening", "reason": "Found unconscious in the waiting room"}
 
@@ -124,7 +128,20 @@ PROBES: Final[Mapping[str, tuple[Probe, ...]]] = {
         Probe("get", "admin/patients/patient/add/"),
     ),
     "identity and contact: give portal access": (Probe("get", f"{_PAGE}/portal-access/"),),
+    "identity and contact: change": (Probe("patch", _P, lambda world: {"version": 1, "phone": "0639980012"}),),
+    "identity and contact: verify": (
+        Probe("post", f"{_P}/verify", _paper),
+        Probe("post", f"{_P}/unverify", lambda world: {"version": 1, "because": "doubt"}),
+        Probe("get", f"{_PAGE}/verify/"),
+    ),
+    "identity numbers: see whole": (
+        Probe("post", f"{_P}/reveal", lambda world: {"identifier_id": str(world.ids["identifier_id"])}),
+    ),
     "record: read": (Probe("get", f"{_P}/medical-record"), Probe("get", f"{_PAGE}/record/")),
+    "record: write": (
+        Probe("get", f"{_PAGE}/record/vital-signs/"),
+        Probe("get", f"{_PAGE}/record/<slug:kind>/<uuid:entry_id>/", query="?new=1"),
+    ),
     "notes: read": (Probe("get", f"{_PAGE}/notes/"),),
     "notes: write": (Probe("get", f"{_PAGE}/notes/<uuid:note_id>/edit/", query="?new=1"),),
     "documents: list": (Probe("get", f"{_P}/documents"),),
@@ -166,7 +183,8 @@ PROBES: Final[Mapping[str, tuple[Probe, ...]]] = {
 #: Addresses that are in no row, and why.
 OTHERS: Final[Mapping[str, str]] = {
     r"api/(schema|docs|token(/refresh|/revoke)?|me|patients/me)": "the description, the session, one's own person",
-    r"api/(practitioners|appointment-types|slots)": "what the hospital offers: no patient",
+    r"api/(practitioners|appointment-types|slots|slots/next)": "what the hospital offers: no patient",
+    r"api/(calendar-feed(/close)?|holds(/<uuid:hold_id>)?)": "one's own calendar address, and a time one keeps",
     r"api/(waiting-list|offers)(/.*)?": "one's own place on the waiting list: tests/appointments",
     r"admin/(login|logout|password_change|jsi18n|autocomplete|r)/.*|admin/": "the frame of the admin",
     r"admin/\^.*|admin/\(\?P.*": "the frame of the admin",
@@ -175,10 +193,13 @@ OTHERS: Final[Mapping[str, str]] = {
     r"admin/patients/unit/.*": "the list is a row; the rest: tests/patients/test_access_pages.py",
     r"admin/patients/emergencyaccess/.*": "the list is a row; the rest: tests/patients/test_access_pages.py",
     r"admin/patients/patient/(emergency/|<uuid:patient_id>/emergency/end/)": "tests/patients/test_access_pages.py",
+    r"admin/patients/patient/<uuid:patient_id>/reveal/": "the address of the API is a row: tests of identity",
+    r"admin/patients/patient/<uuid:patient_id>/record/(no-known-allergy|<slug:kind>/add)/": "leads to its row",
     r"admin/patients/patient/<uuid:patient_id>/notes/new/": "leads to the address of a new note and shows nothing",
     r"admin/patients/patient/<uuid:patient_id>/notes/<uuid:note_id>/.*": "below the notes' row: tests of notes",
     r"admin/\w+/\w+/<path:object_id>/(history/|delete/|change/)?": "Django's own: the change page's door, or none",
-    r"admin/appointments/(appointment|appointmenttype|leave|waitingscreen|calendar)/.*": "agenda and calendars: rows",
+    r"admin/appointments/(appointment|appointmenttype|leave|resource|calendar)/.*": "agenda and calendars: rows",
+    r"admin/appointments/(waitingscreen|waitingentry|calendarfeed)/.*": "screens, waiting, feeds: tests/appointments",
     r"admin/billing/.*": "invoices and prices: tests/billing/test_admin.py",
     r"admin/documents/document/(add/)?": "lists what is in care only: tests/documents",
 }
@@ -215,6 +236,8 @@ def world(
         patient_id=asha_card.id,
         entry=Representative("guardian@example.org", "guardian", "everything", "Jugement du 3 mars"),
     )
+    number = NewIdentifier(kind="fr-nir", value="2 80 05 78 006 084")
+    save_patient(actor=rita, patient_id=asha_card.id, version=1, details=Details(new_identifiers=[number]))
     visit = book(actor=asha, practitioner_id=bose_card.id, type_code="consultation", start=at("09:00"))
     document = upload_document(actor=dr_bose, patient_id=asha_card.id, file=sent(PDF), title="Bilan", category="lab")
     EmergencyAccess.objects.create(
@@ -244,6 +267,9 @@ def world(
         ids={
             "patient_id": asha_card.id,
             "note_id": new_id(),
+            "entry_id": new_id(),
+            "kind": "encounter",
+            "identifier_id": PatientIdentifier.objects.get(patient_id=asha_card.id).id,
             "practitioner_id": bose_card.id,
             "appointment_id": visit.id,
             "document_id": document.id,
@@ -261,7 +287,7 @@ def ask(world: World, probe: Probe, user: User) -> Any:
     caller: APIClient = api(user)
     if probe.body is None:
         return caller.get(path)
-    return caller.post(path, probe.body(world), format="multipart" if probe.multipart else "json")
+    return getattr(caller, probe.method)(path, probe.body(world), format="multipart" if probe.multipart else "json")
 
 
 def answer_of(world: World, probe: Probe, viewer: Viewer) -> Answer | None:

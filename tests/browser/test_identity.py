@@ -62,7 +62,8 @@ def test_a_number_is_shown_and_hidden_again(page: Any, live_server: Any, rita: U
     page.fill("[name=city]", "Nantes")
     assert "2 80 05" not in page.inner_text("[data-value]")
     page.click("[data-reveal]")
-    page.wait_for_function("document.querySelector('[data-value]').textContent.startsWith('2 80 05 78 006 084')")
+    page.wait_for_selector("[data-reveal][data-shown]")
+    assert page.inner_text("[data-value]").startswith("2 80 05 78 006 084")
     assert AccessEntry.objects.filter(action="reveal", patient_id=asha_card.id).count() == 1
     page.click("[data-reveal]")
     assert page.inner_text("[data-value]").startswith("•")

@@ -27,3 +27,7 @@ class AppointmentsConfig(AppConfig):
 
         register_export_section("appointments", SECTION)
         register_data_holder("appointments", HOLDER)
+        from appointments.services.merging import MERGE_PART
+        from patients.interface import register_merge_part
+
+        register_merge_part(MERGE_PART)

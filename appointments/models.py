@@ -18,6 +18,7 @@ from appointments.resource_models import CODE, Resource, ResourceUse
 from appointments.screen_models import WaitingScreen
 from appointments.waiting_models import WaitingEntry, WaitingOffer, WaitingStep
 from medisecure.kernel import clock
+from medisecure.kernel.merges import MergeFields, MoveFields
 from medisecure.kernel.models import DocumentModel
 from medisecure.kernel.outbox import InboxFields, OutboxFields
 
@@ -58,6 +59,29 @@ class InboxEntry(InboxFields, DocumentModel):
     class Meta(DocumentModel.Meta):
         db_table = "inbox_entries"
         constraints = [models.UniqueConstraint(fields=["event_id", "consumer"], name="appointments_inbox_once")]
+
+
+class PatientMerge(MergeFields, DocumentModel):
+    """A merge of two patients, as far as it has come in this database."""
+
+    class Meta(DocumentModel.Meta):
+        db_table = "appointment_merges"
+
+    def __str__(self) -> str:
+        return f"merge {self.id}"
+
+
+class MergeMove(MoveFields, DocumentModel):
+    """What a merge changed in this database."""
+
+    merge_id = models.UUIDField()
+
+    class Meta(DocumentModel.Meta):
+        db_table = "appointment_merge_moves"
+        indexes = [models.Index(fields=["merge_id"], name="appointment_moves_of")]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.row_id}"
 
 
 class AppointmentType(DocumentModel):

@@ -1,17 +1,19 @@
 """What follows from an appointment: the patient is told, and the practitioner's access to the record opens or closes.
 
-Consumers read the appointment as it is now and write on the default database only. Events may come late, twice or in
-another order: a message is sent only while it is still true, and each event's message once.
+Those consumers read the appointment as it is now and write on the default database only. Events may come late, twice or
+in another order: a message is sent only while it is still true, and each event's message once.
 """
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from celery import shared_task
 
 from appointments import messages, reminder_rules
 from appointments.messages import when
 from appointments.models import Appointment, WaitingOffer
-from appointments.services import forget_expired, reminders, waiting
+from appointments.services import forget_expired, merging, reminders, waiting
 from medisecure.kernel import clock
 from medisecure.kernel.databases import APPOINTMENTS, DEFAULT
 from medisecure.kernel.events import Event, consumer
@@ -32,6 +34,22 @@ __all__ = [
     "waiting_list",
     "when",
 ]
+
+
+@consumer("patient.merge_started", database=APPOINTMENTS, queue="default")
+def move_visits(event: Event) -> None:
+    """The visits of two files that are one person's."""
+    merging.bring_together(**_merge(event))
+
+
+@consumer("patient.unmerge_started", database=APPOINTMENTS, queue="default")
+def return_visits(event: Event) -> None:
+    """They were two people after all."""
+    merging.take_apart(**_merge(event))
+
+
+def _merge(event: Event) -> dict[str, UUID]:
+    return {key: event.uuid(key) for key in ("merge_id", "survivor_id", "loser_id")}
 
 
 @consumer("appointment.booked", database=DEFAULT, queue="mail")

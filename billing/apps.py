@@ -17,3 +17,8 @@ class BillingConfig(AppConfig):
         GUARD.connect(self)
         register_export_section("billing", SECTION)
         register_data_holder("billing", HOLDER)
+
+        from billing.services.merging import MERGE_PART
+        from patients.interface import register_merge_part
+
+        register_merge_part(MERGE_PART)

@@ -18,6 +18,7 @@ from billing import rules
 from billing.querysets import OPEN_COLUMNS, InvoiceQuerySet, ItemQuerySet, PaymentQuerySet
 from medisecure.kernel import clock
 from medisecure.kernel.errors import InvoiceIssued
+from medisecure.kernel.merges import MergeFields, MoveFields
 from medisecure.kernel.models import Model
 from medisecure.kernel.outbox import InboxFields, OutboxFields
 
@@ -337,3 +338,25 @@ class InboxEntry(InboxFields, Model):
     class Meta(Model.Meta):
         db_table = "inbox_entries"
         constraints = [models.UniqueConstraint(fields=["event_id", "consumer"], name="billing_inbox_once")]
+
+
+class PatientMerge(MergeFields, Model):
+    """A merge of two patients, as far as it has come in this database."""
+
+    class Meta(Model.Meta):
+        db_table = "billing_merges"
+
+    def __str__(self) -> str:
+        return f"merge {self.id}"
+
+
+class MergeMove(MoveFields, Model):
+    """What a merge changed in this database."""
+
+    merge_id = models.UUIDField(db_index=True)
+
+    class Meta(Model.Meta):
+        db_table = "billing_merge_moves"
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.row_id}"

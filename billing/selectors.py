@@ -13,7 +13,7 @@ from medisecure.accounts.interface import roles_of
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel.errors import NotFound, Refused
-from patients.interface import patient_for_user, patient_side, side_of
+from patients.interface import patient_for_user, patient_side, same_patient_ids, side_of
 
 VIEW = "billing.view_invoice"
 
@@ -31,7 +31,8 @@ def visible_invoices(actor: User) -> InvoiceQuerySet[Invoice]:
     if sees_all(actor):
         return Invoice.objects.all()
     # A minor's secret care would be told by its invoice.
-    ids = [stand.patient_id for stand in patient_side(actor).values() if not stand.restricted]
+    sides = [stand.patient_id for stand in patient_side(actor).values() if not stand.restricted]
+    ids = [one for side in sides for one in same_patient_ids(side)]
     return Invoice.objects.filter(patient_id__in=ids).issued() if ids else Invoice.objects.none()
 
 
@@ -62,7 +63,7 @@ def open_list(
         patient_id = patient_id or about
         rows = rows if patient_id else rows.none()
     if patient_id is not None:
-        rows = rows.filter(patient_id=patient_id)
+        rows = rows.filter(patient_id__in=same_patient_ids(patient_id))
     if statuses:
         rows = rows.filter(status__in=statuses)
     audit(actor=actor, patient_id=about, action="list")

@@ -11,6 +11,7 @@ from django.utils import translation
 
 from billing import services
 from billing.models import Invoice
+from billing.services import merging
 from medisecure.kernel import clock
 from medisecure.kernel.databases import BILLING, DEFAULT
 from medisecure.kernel.events import Event, consumer
@@ -35,6 +36,22 @@ def draft_invoice(event: Event) -> None:
         type_code=event.text("type_code"),
         service_date=clock.local(start, ZoneInfo(settings.TIME_ZONE)).date(),
     )
+
+
+@consumer("patient.merge_started", database=BILLING, queue="billing")
+def move_drafts(event: Event) -> None:
+    """The drafts of two files that are one person's."""
+    merging.bring_together(**_merge(event))
+
+
+@consumer("patient.unmerge_started", database=BILLING, queue="billing")
+def return_drafts(event: Event) -> None:
+    """They were two people after all."""
+    merging.take_apart(**_merge(event))
+
+
+def _merge(event: Event) -> dict[str, UUID]:
+    return {key: event.uuid(key) for key in ("merge_id", "survivor_id", "loser_id")}
 
 
 @consumer("invoice.issued", database=BILLING, queue="billing")

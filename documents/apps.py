@@ -17,3 +17,8 @@ class DocumentsConfig(AppConfig):
         register_record_section("documents", record_section)
         register_export_section("documents", SECTION)
         register_data_holder("documents", HOLDER)
+
+        from documents.merging import MERGE_PART
+        from patients.interface import register_merge_part
+
+        register_merge_part(MERGE_PART)

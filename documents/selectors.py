@@ -15,7 +15,7 @@ from medisecure.accounts.models import User
 from medisecure.kernel import objects
 from medisecure.kernel.cache import RECORD_URL_SECONDS
 from medisecure.kernel.errors import NotFound
-from patients.interface import access_record, records_in_care, visible_patients
+from patients.interface import access_record, patient_by_record_number, records_in_care, visible_patients
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,5 @@ def visible_rows(actor: User) -> QuerySet[Document]:
 
 def patient_with_record_number(actor: User, record_number: str) -> UUID | None:
     """The patient with this number, if the actor may know of them."""
-    patients: Any = Document._meta.get_field("patient").related_model
-    wanted = "".join(record_number.split()).upper()
-    found = patients._default_manager.filter(record_number=wanted).values_list("id", flat=True).first()
+    found = patient_by_record_number(record_number)
     return found if found is not None and visible_patients(actor).contains(found) else None

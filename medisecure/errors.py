@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from medisecure.kernel.errors import DomainError
+from medisecure.kernel.errors import DomainError, Merged
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -34,6 +35,10 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
         detail = str(error.detail) if error.detail else None
         errors = {field: [str(text) for text in texts] for field, texts in error.errors.items()}
         response = problem(error.status, error.code, str(error.title), detail=detail, errors=errors, **error.members())
+        request = context.get("request")
+        if isinstance(error, Merged) and request is not None and (place := _moved_to(request, error)):
+            response.status_code = response.data["status"] = HTTPStatus.MOVED_PERMANENTLY
+            response["Location"] = place
         if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
             response["Retry-After"] = "2"
         elif error.status == HTTPStatus.UNAUTHORIZED:
@@ -55,6 +60,15 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
     if (wait := getattr(error, "wait", None)) is not None:
         response["Retry-After"] = str(int(wait) + 1)
     return response
+
+
+def _moved_to(request: Any, error: Merged) -> str:
+    """The same page of the patient that the one asked for was merged into; "" when it was no page to be read, or not
+    the address that named the patient."""
+    path = request.get_full_path()
+    if request.method not in ("GET", "HEAD") or str(error.old) not in path:
+        return ""
+    return str(path.replace(str(error.old), str(error.into)))
 
 
 def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
@@ -98,5 +112,8 @@ class DomainErrorMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, DomainError):
             return None
+        if isinstance(error, Merged) and (place := _moved_to(request, error)):
+            messages.info(request, _("The file that you asked for was merged into this one."))
+            return HttpResponseRedirect(place)
         template = _TEMPLATES.get(error.status, "refused.html")
         return render(request, template, {"error": error, "lines": error.lines()}, status=error.status)

@@ -35,5 +35,6 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     },
     "tell-of-emergencies": {"task": "patients.tell_of_emergencies", "schedule": 300.0, "options": {"expires": 600}},
     "forget-expired-holds": {"task": "appointments.forget_expired", "schedule": 60.0, "options": {"expires": 120}},
+    "resume-merges": {"task": "patients.resume_merges", "schedule": 30.0, "options": {"expires": 60}},
     "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
 }

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from medisecure.accounts.interface import roles_of
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
-from medisecure.kernel.errors import NotFound, Refused
+from medisecure.kernel.errors import Merged, NotFound, Refused
 from patients import rules
 from patients.cards import PatientCard, patient_card
 from patients.models import Patient
@@ -21,8 +21,13 @@ from patients.standing import facts, in_care, seen_patients
 
 def _rights(actor: User, patient_id: UUID, action: str = "view") -> tuple[str | None, str | None]:
     """(right to the identity, right to do this to the record); each None when there is none. Not cached: a right that
-    has ended must end now."""
-    found = facts(actor, patient_id)
+    has ended must end now. Raises `Merged` for whoever may know of the patient whose file this was."""
+    try:
+        found = facts(actor, patient_id)
+    except Merged as merged:
+        if _rights(actor, merged.into, action)[0] is None:
+            return None, None
+        raise
     if found is None:
         return None, None
     roles = roles_of(actor)
@@ -48,7 +53,8 @@ def access_identity(
 ) -> PatientCard:
     """Who the patient is, after the check and the audit entry.
 
-    Raises `NotFound` when there is no such patient or they are out of the actor's sight.
+    Raises `NotFound` when there is no such patient or they are out of the actor's sight, `Merged` when their file was
+    merged into another one that the actor may see.
     """
     right, _record = _rights(actor, patient_id)
     if right is None:
@@ -78,7 +84,7 @@ def access_record(
     is not of `rules.READING` is a change and needs the permission to write.
 
     Raises `NotFound` when the patient is out of the actor's sight, `Refused` when the actor may know who the patient is
-    but not what ails them.
+    but not what ails them, `Merged` as `access_identity`.
     """
     identity, right = _rights(actor, patient_id, action)
     if identity is None:
@@ -99,17 +105,24 @@ def access_record(
 
 def may_read_record(actor: User, patient_id: UUID) -> bool:
     """What `access_record` would answer, without an audit entry: to decide whether to offer it, not to disclose."""
-    return _rights(actor, patient_id)[1] is not None
+    try:
+        return _rights(actor, patient_id)[1] is not None
+    except Merged:
+        return False
 
 
 def visible_patients(actor: User) -> QuerySet[Patient]:
-    """The patients whose identity the actor may see. A list that is disclosed needs an audit entry of its own."""
+    """The patients whose identity the actor may see, without files that were merged into another. A list that is
+    disclosed needs an audit entry of its own."""
     return without_restricted(actor, seen_patients(actor))
 
 
 def record_right_of(actor: User, patient_id: UUID) -> str | None:
     """By which right the actor would open the record now; no audit entry, so for banners and offers only."""
-    return _rights(actor, patient_id)[1]
+    try:
+        return _rights(actor, patient_id)[1]
+    except Merged:
+        return None
 
 
 def records_by_work(actor: User) -> QuerySet[Patient]:

@@ -10,8 +10,8 @@ class PatientsConfig(AppConfig):
 
     def ready(self) -> None:
         from medisecure.audit.interface import PatientDirectory, register_patient_directory
-        from patients.cards import names_and_numbers, patient_by_record_number
+        from patients.cards import names_and_numbers, patients_by_record_number
         from patients.triggers import GUARD
 
-        register_patient_directory(PatientDirectory(names=names_and_numbers, find=patient_by_record_number))
+        register_patient_directory(PatientDirectory(names=names_and_numbers, find=patients_by_record_number))
         GUARD.connect(self)

@@ -12,6 +12,7 @@ from django.conf import settings
 from medisecure.kernel import cache
 from medisecure.kernel.errors import NotFound
 from patients import rules
+from patients.merged import same_patient_ids
 from patients.models import Patient, Practitioner
 from patients.rules import consent
 from patients.standing import permits
@@ -60,18 +61,25 @@ def interface_language(tag: str) -> str:
 
 
 def patient_by_record_number(text: str) -> UUID | None:
-    """The patient with this record number, however it is spaced, or None. Tells an id, so no access
-    check: what is done with the id goes through the door."""
+    """The patient with this record number, however it is spaced, or None; the number of a file that was merged leads to
+    the one it was merged into. Tells an id, so no access check: what is done with the id goes through the door."""
     number = rules.clean_record_number(text)
     if not rules.is_record_number(number):
         return None
-    return Patient.objects.filter(record_number=number).values_list("id", flat=True).first()
+    row = Patient.objects.filter(record_number=number).values_list("id", "merged_into_id").first()
+    return row and (row[1] or row[0])
+
+
+def patients_by_record_number(text: str) -> frozenset[UUID]:
+    """All ids of the patient with this record number: the access log keeps the one an entry was written with."""
+    found = patient_by_record_number(text)
+    return same_patient_ids(found) if found else frozenset()
 
 
 def names_and_numbers(ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Those of `ids` that are patients, each as "name (record number)": one query, whoever is still active. No access
-    check: for the privacy officer's log."""
-    return {card.id: f"{card.full_name} ({card.record_number})" for card in patient_cards(ids).values()}
+    """Those of `ids` that are patients, each as "name (record number)", whoever is still active. No access check: for
+    the privacy officer's log."""
+    return {one: f"{card.full_name} ({card.record_number})" for one, card in patient_cards(ids).items()}
 
 
 def card_of_patient(patient: Patient) -> PatientCard:
@@ -107,20 +115,26 @@ def card_of_practitioner(practitioner: Practitioner) -> PractitionerCard:
 
 
 def patient_card(patient_id: UUID) -> PatientCard:
-    """No access check: for workers, and for services that have passed the door. Raises `NotFound`."""
+    """No access check: for workers, and for services that have passed the door. Of a file that was merged, the card of
+    the one it was merged into, with that one's id. Raises `NotFound`."""
 
-    def compute() -> PatientCard:
+    def compute() -> PatientCard | UUID:
         patient = Patient.objects.filter(id=patient_id).first()
         if patient is None:
             raise NotFound
+        if patient.merged_into_id:
+            return patient.merged_into_id  # the way only: what it leads to changes without this one being dropped
         return replace(card_of_patient(patient), by_mail=permits(patient_id, consent.MAIL))
 
-    return cache.remember(cache.patient_scope(patient_id), cache.PATIENT_CARD_SECONDS, compute, name="card")[0]
+    found = cache.remember(cache.patient_scope(patient_id), cache.PATIENT_CARD_SECONDS, compute, name="card")[0]
+    return patient_card(found) if isinstance(found, UUID) else found
 
 
 def patient_cards(ids: Iterable[UUID]) -> dict[UUID, PatientCard]:
-    """Those of `ids` that exist, in one query. No access check."""
-    return {row.id: card_of_patient(row) for row in Patient.objects.filter(id__in=set(ids))}
+    """Those of `ids` that exist, in one query; under the id of a merged file stands the card of the one it was merged
+    into. No access check."""
+    rows = Patient.objects.filter(id__in=set(ids)).select_related("merged_into")
+    return {row.id: card_of_patient(row.merged_into or row) for row in rows}
 
 
 def practitioner_card(practitioner_id: UUID) -> PractitionerCard:

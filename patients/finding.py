@@ -21,6 +21,7 @@ from django.db.models.functions import Cast, StrIndex
 
 from medisecure.kernel.databases import DEFAULT
 from patients import rules
+from patients.cards import patient_by_record_number
 from patients.identifiers import indexes_of
 from patients.models import Patient, PatientIdentifier
 
@@ -53,7 +54,9 @@ def _by_identifier(rows: QuerySet[Patient], numbers: tuple[tuple[str, str], ...]
 
 def _find(rows: QuerySet[Patient], search: rules.Search) -> list[UUID]:
     if search.record_number:
-        rows = rows.filter(record_number=search.record_number)
+        # Not by the number itself: that of a file that was merged leads on.
+        owner = patient_by_record_number(search.record_number)
+        rows = rows.filter(id=owner) if owner else rows.none()
     if search.birth_dates:
         rows = rows.filter(birth_date__in=search.birth_dates)
     if search.phone:

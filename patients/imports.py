@@ -68,6 +68,7 @@ class RecordImport:
     source_system: str
     tallies: dict[type[Incoming], Tally] = field(default_factory=lambda: defaultdict(Tally))
     _ids: dict[type[Model], dict[str, UUID]] = field(default_factory=lambda: defaultdict(dict))
+    _merged: dict[UUID, UUID] = field(default_factory=dict)
     _touched: set[UUID] = field(default_factory=set)
     _new_patients: set[UUID] = field(default_factory=set)
 
@@ -81,6 +82,12 @@ class RecordImport:
         self.look_up(kind, source_ids)
         for source_id in source_ids:
             known.setdefault(source_id, new_id())
+
+    def _note_merged(self) -> None:
+        ids = [one for one in self._ids[Patient].values() if one not in self._merged]
+        for start in range(0, len(ids), BATCH):
+            merged = Patient.objects.filter(id__in=ids[start : start + BATCH]).exclude(merged_into=None)
+            self._merged.update(merged.values_list("id", "merged_into_id"))
 
     def know(self, kind: str, ids: Mapping[str, UUID]) -> None:
         """Rows of `kind` that the database has, though not from this source: the source's id → ours."""
@@ -97,6 +104,8 @@ class RecordImport:
                     source_system=self.source_system, source_id__in=wanted[start : start + BATCH]
                 ).values_list("source_id", "id")
             )
+        if kind == "patient":
+            self._note_merged()
         return {source_id for source_id in source_ids if source_id in known}
 
     def practitioners_by_number(self, numbers: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -114,7 +123,8 @@ class RecordImport:
         found = self._ids[_LINKS[kind]].get(source_id)
         if found is None:
             raise UnknownReference(kind, source_id)
-        return found
+        # What a source says of somebody whose file was merged belongs into the file that holds their data now.
+        return self._merged.get(found, found) if kind == "patient" else found
 
     def write(self, items: Sequence[Incoming]) -> None:
         """Store items of any kinds. Raises `UnknownReference`."""
@@ -144,6 +154,8 @@ class RecordImport:
             if before is None:
                 fresh.append(self._build(kind, item, digests[item.source_id][0]))
             elif before[1] not in digests[item.source_id]:
+                if model is Patient and before[0] in self._merged:
+                    continue  # nobody writes on a file that was merged; it is taken over once the merge is taken back
                 changed.append(self._build(kind, item, digests[item.source_id][0], row_id=before[0]))
         if model is PatientIdentifier:
             settle_identifiers([*fresh, *changed])

@@ -22,6 +22,7 @@ from patients.cards import (
 )
 from patients.choices import ChoiceLine, choices_of, make_choice, representation_words, take_back_choice
 from patients.crowd import register_crowd
+from patients.duplicates import worklist
 from patients.erasing import (
     DecisionLine,
     letter_url,
@@ -68,8 +69,10 @@ from patients.incoming import (
     IncomingSpecialty,
     too_long,
 )
+from patients.merged import follow, same_patient_ids
 from patients.notes import NoteFilter, NoteLine, NoteView, note_line, notes_of, open_note
 from patients.panels import Panel, register_patient_panel
+from patients.parts import Count, MergePart, PartPreview, register_merge_part
 from patients.record import medical_record
 from patients.relations import record_care_relation
 from patients.representing import Stand, patient_side, side_of
@@ -100,6 +103,8 @@ from patients.services import (
     update_contact,
 )
 from patients.sheets import Sheet, identity_sheet
+from patients.stock import current_scan as current_duplicate_scan
+from patients.stock import run as run_duplicate_scan
 
 __all__ = [
     "BATCH",
@@ -108,6 +113,7 @@ __all__ = [
     "ChoiceLine",
     "Contact",
     "ContactEntry",
+    "Count",
     "DataHolder",
     "DecisionLine",
     "Details",
@@ -135,12 +141,14 @@ __all__ = [
     "IncomingRow",
     "IncomingSpecialty",
     "InsurerEntry",
+    "MergePart",
     "NewIdentifier",
     "NoteFilter",
     "NoteLine",
     "NoteView",
     "Panel",
     "PaperTable",
+    "PartPreview",
     "PatientCard",
     "PractitionerCard",
     "RecordImport",
@@ -155,11 +163,13 @@ __all__ = [
     "choices_of",
     "choose_language",
     "compact_identifier",
+    "current_duplicate_scan",
     "erase_rows",
     "export_url",
     "exports_of",
     "fhir_digits",
     "fhir_practitioners",
+    "follow",
     "forget_record",
     "give_portal_access",
     "identity_sheet",
@@ -172,6 +182,7 @@ __all__ = [
     "medical_record",
     "note_line",
     "notes_of",
+    "open_duplicates",
     "open_note",
     "patient_by_record_number",
     "patient_card",
@@ -189,6 +200,7 @@ __all__ = [
     "register_crowd",
     "register_data_holder",
     "register_export_section",
+    "register_merge_part",
     "register_patient",
     "register_patient_panel",
     "register_practitioner",
@@ -197,7 +209,9 @@ __all__ = [
     "request_erasure",
     "request_export",
     "requests_of",
+    "run_duplicate_scan",
     "run_retention",
+    "same_patient_ids",
     "save_patient",
     "says_no_allergy",
     "search_patients",
@@ -212,6 +226,11 @@ __all__ = [
     "write_archive",
     "written_unit",
 ]
+
+
+def open_duplicates() -> int:
+    """How many pairs of files wait for somebody to say whether they are one person's."""
+    return worklist().count()
 
 
 def visible_patients(actor: User) -> Sight:

@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from medisecure.accounts.interface import roles_of
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
+from medisecure.kernel.errors import Merged
 from patients import rules
 from patients.models import (
     CareRelation,
@@ -103,7 +104,8 @@ def _parent_of_adult() -> Q:
 
 
 def facts(actor: User, patient_id: UUID) -> rules.Facts | None:
-    """One query for all of it, and one more for who stands for the patient. None when there is no such patient."""
+    """One query for all of it, and one more for who stands for the patient. None when there is no such patient. Raises
+    `Merged` for a file that was merged into another."""
     rows = Patient.objects.filter(id=patient_id)
     works = not rules.CARE_ROLES.isdisjoint(roles_of(actor))
     if works:
@@ -115,10 +117,18 @@ def facts(actor: User, patient_id: UUID) -> rules.Facts | None:
             objected=Exists(_sharing(actor, consent.DENY).filter(**here)),
             emergency=Exists(emergencies(actor).filter(**here)),
         )
-    names = ("user_id", RESTRICTED_AT, *(("cares", "in_unit", "consented", "objected", "emergency") if works else ()))
+    names = (
+        "user_id",
+        "merged_into_id",
+        RESTRICTED_AT,
+        *(("cares", "in_unit", "consented", "objected", "emergency") if works else ()),
+    )
     row = rows.values(*names).first()
     if row is None:
         return None
+    if into := row.pop("merged_into_id"):
+        # Nothing is read or written here any more, whatever the merge has not moved yet.
+        raise Merged(patient_id, into)
     restricted_at = row.pop(RESTRICTED_AT)
     if row.pop("user_id") == actor.id:
         return rules.Facts(is_self=True)
@@ -138,7 +148,7 @@ def reaches_record(found: Representation) -> bool:
 
 def in_care(actor: User) -> QuerySet[Patient]:
     """The patients whose records the actor opens by their work now."""
-    return Patient.objects.filter(id__in=_care_ids(actor))
+    return Patient.objects.filter(id__in=_care_ids(actor), merged_into=None)
 
 
 def _care_ids(actor: User) -> QuerySet[Any, Any]:
@@ -158,7 +168,7 @@ def _care_ids(actor: User) -> QuerySet[Any, Any]:
 def seen_patients(actor: User) -> QuerySet[Patient]:
     """The patients whose identity the actor may see: themselves, those they stand for, those in their care."""
     roles = roles_of(actor)
-    rows: QuerySet[Patient] = Patient.objects.all()
+    rows: QuerySet[Patient] = Patient.objects.filter(merged_into=None)
     if rules.everyones_identity_right(roles):
         return rows
     sight = Q(user=actor) | Q(id__in=representations_in_force(actor).order_by().values("patient_id"))

@@ -14,12 +14,14 @@ from patients import erasing, exporting
 from patients.interface import forget_record
 from patients.relations import APPOINTMENT, record_care_relation
 from patients.services import tell_due_patients
+from patients.services.merging import adopt_late, note_answer, resume
 
 
 def _appointment(event: Event, *, active: bool) -> None:
     # `sequence` counts the changes of one appointment: a late event of an earlier state is passed over.
+    patient_id = event.uuid("patient_id")
     record_care_relation(
-        patient_id=event.uuid("patient_id"),
+        patient_id=patient_id,
         practitioner_id=event.uuid("practitioner_id"),
         kind=APPOINTMENT,
         reference=event.uuid("appointment_id"),
@@ -28,6 +30,24 @@ def _appointment(event: Event, *, active: bool) -> None:
         sequence=event.integer("sequence"),
         active=active,
     )
+    adopt_late(patient_id)
+
+
+@consumer("patient.merge_moved", database=DEFAULT, queue="default")
+def part_answered(event: Event) -> None:
+    """One of the other databases has moved what it has of two patients."""
+    note_answer(
+        merge_id=event.uuid("merge_id"),
+        part=event.text("part"),
+        undo=bool(event.payload["undo"]),
+        moved=event.integer("moved"),
+        kept=event.integer("kept"),
+    )
+
+
+@shared_task(name="patients.resume_merges")
+def resume_merges() -> int:
+    return resume()
 
 
 @consumer("appointment.booked", database=DEFAULT, queue="default")

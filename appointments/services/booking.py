@@ -18,7 +18,7 @@ from appointments.services.holds import use_holds
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.databases import APPOINTMENTS
-from medisecure.kernel.errors import Conflict, Invalid, NotFound, Refused, TooLate
+from medisecure.kernel.errors import Conflict, Invalid, Merged, NotFound, Refused, TooLate
 from medisecure.kernel.ids import new_id
 from medisecure.kernel.transactions import transactional
 from patients import interface as patients
@@ -51,6 +51,7 @@ def book(
         return found
     instant = check_start(start)
     patient, right = _whom(actor, patient_id)
+    _refuse_merged(patient)
     _check_patient(patient)
     overbook_reason, note = _words("overbook_reason", overbook_reason), _words("note", note)
     if overbook_reason and not actor.has_perm(access.OVERBOOK):
@@ -109,6 +110,12 @@ def _check_patient(patient_id: UUID) -> None:
         card = None
     if card is None or not card.active:
         raise Invalid({"patient_id": [_("There is no such patient, or the file is closed.")]})
+
+
+def _refuse_merged(patient_id: UUID) -> None:
+    current = patients.follow(patient_id)
+    if current != patient_id:
+        raise Merged(patient_id, current)
 
 
 def _words(field: str, text: str) -> str:
@@ -174,6 +181,8 @@ def move(
     if overbook_reason and not actor.has_perm(access.OVERBOOK):
         raise Refused(_("You are not allowed to overbook."))
     _check_move(seen, right)
+    # Not while the file is being merged: its visits are on their way. Who comes or cancels is noted all the same.
+    _refuse_merged(seen.patient_id)
     place = find_place(
         actor=actor,
         practitioner_id=practitioner_id or seen.practitioner_id,

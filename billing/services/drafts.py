@@ -17,9 +17,9 @@ from billing.services import lines as draft_lines
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.databases import BILLING
-from medisecure.kernel.errors import Invalid, InvoiceIssued, NotFound, Stale
+from medisecure.kernel.errors import Invalid, InvoiceIssued, Merged, NotFound, Stale
 from medisecure.kernel.transactions import transactional
-from patients.interface import patient_card, practitioner_cards
+from patients.interface import follow, patient_card, practitioner_cards
 
 ADD, CHANGE = "billing.add_invoice", "billing.change_invoice"
 
@@ -67,6 +67,8 @@ def create_draft(
     """A draft by hand. Raises `Refused`, `NotFound` for an unknown patient, `Invalid` for a line or date."""
     selectors.require(actor, ADD)
     patient_card(patient_id)  # raises NotFound
+    if (current := follow(patient_id)) != patient_id:
+        raise Merged(patient_id, current)
     _check_context(service_date, practitioner_id)
     draft_lines.check(lines)
     selectors.audit(actor=actor, patient_id=patient_id, action="create")

@@ -30,10 +30,13 @@ __all__ = [
     "Role",
     "UserCard",
     "change_language",
+    "close_account",
     "create_user",
+    "erase_account",
     "has_role",
     "password_link",
     "password_link_end",
+    "reopen_account",
     "roles_of",
     "roles_of_users",
     "user_by_email",
@@ -76,7 +79,7 @@ def is_staff(user_id: UUID) -> bool:
     return User.objects.filter(id=user_id, is_staff=True).exists()
 
 
-def close_account(user_id: UUID) -> None:
+def erase_account(user_id: UUID) -> None:
     """Nobody signs in with it any more and it says nothing of anyone; its id stays, because logs and rows name it.
     Sessions and tokens end with the password. Inside the caller's transaction on DEFAULT."""
     # Their models are ready later than this module.
@@ -165,6 +168,22 @@ def change_language(user: User, language: str) -> None:
         raise Invalid({"language": [_("This language is not available.")]})
     user.language = language
     user.save(update_fields=["language"])
+
+
+def close_account(user_id: UUID) -> bool:
+    """End all sessions of a patient's account and let nobody sign in with it. Returns whether it was closed: one that
+    is closed already, or that somebody works with, stays as it is."""
+    user = User.objects.filter(id=user_id, is_active=True, is_staff=False, is_superuser=False).first()
+    if user is None or roles_of(user) - {Role.PATIENT}:
+        return False
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+    return True
+
+
+def reopen_account(user_id: UUID) -> bool:
+    """Undo `close_account`. Returns False when it was open."""
+    return bool(User.objects.filter(id=user_id, is_active=False).update(is_active=True))
 
 
 def password_link(user_id: UUID) -> str:

@@ -120,8 +120,8 @@ class AccessEntryAdmin(admin.ModelAdmin[AccessEntry]):
             found |= Q(patient_id=id_) | Q(actor_id=id_) | Q(pk=id_)
         if (actor := user_by_email(text)) is not None:
             found |= Q(actor_id=actor)
-        if (patient := patient_called(text)) is not None:
-            found |= Q(patient_id=patient)
+        if patient := patient_called(text):
+            found |= Q(patient_id__in=patient)
         return queryset.filter(found), False
 
     @admin.display(description=_("who"), ordering="actor_id")

@@ -40,8 +40,8 @@ class PatientDirectory:
 
     #: Ids → name and record number, for those that exist.
     names: Callable[[Iterable[UUID]], Mapping[UUID, str]]
-    #: A record number as typed → the patient's id.
-    find: Callable[[str], UUID | None]
+    #: A record number as typed → all ids of that patient, whose files may have been merged; none for no patient.
+    find: Callable[[str], frozenset[UUID]]
 
 
 _directory: PatientDirectory | None = None
@@ -58,5 +58,5 @@ def patient_names(ids: Iterable[UUID | None]) -> Mapping[UUID, str]:
     return _directory.names(wanted) if _directory and wanted else {}
 
 
-def patient_called(text: str) -> UUID | None:
-    return _directory.find(text) if _directory else None
+def patient_called(text: str) -> frozenset[UUID]:
+    return _directory.find(text) if _directory else frozenset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, overload
@@ -30,8 +30,8 @@ class Access:
 class Accesses(Sequence[Access]):
     """Accesses, newest first, read when they are counted or cut: a page costs its own rows, names included."""
 
-    def __init__(self, patient_id: UUID, *, without: UUID | None = None) -> None:
-        self._rows = AccessEntry.objects.filter(patient_id=patient_id).order_by("-at", "-id")
+    def __init__(self, patient_ids: Iterable[UUID], *, without: UUID | None = None) -> None:
+        self._rows = AccessEntry.objects.filter(patient_id__in=list(patient_ids)).order_by("-at", "-id")
         if without is not None:
             # `exclude` would keep the system's, whose actor is NULL, only by luck of the engine: said in full.
             self._rows = self._rows.filter(actor_id=None) | self._rows.exclude(actor_id=None).exclude(actor_id=without)
@@ -68,14 +68,15 @@ def accesses_by(
 ) -> list[Access]:
     """What one account did to one patient's record by one right in a time, the newest first. No check: for the privacy
     officer, whom the caller has recognised."""
-    found = Accesses(patient_id)
+    found = Accesses([patient_id])
     found._rows = found._rows.filter(actor_id=actor_id, right=right, at__gte=since, at__lte=until)
     return found[:limit]
 
 
-def accesses_of_patient(patient_id: UUID, *, without: UUID | None = None) -> Accesses:
-    """Who opened or changed what is kept about the patient, newest first; `without` leaves one account out.
+def accesses_of_patient(*patient_ids: UUID, without: UUID | None = None) -> Accesses:
+    """Who opened or changed what is kept about the patient, newest first; `without` leaves one account out. A patient
+    whose files were merged has several ids.
 
     No check: for the patient themselves, whom the caller has recognised.
     """
-    return Accesses(patient_id, without=without)
+    return Accesses(patient_ids, without=without)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
+from uuid import UUID
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -91,6 +92,34 @@ class WrongPatient(Conflict):
 
     code = "wrong-patient"
     title = _("This page was opened for another patient. Nothing was saved: open the right patient and enter it there.")
+
+
+class PossibleDuplicate(Conflict):
+    """Somebody like this is here already. `candidates`: the ids of those whom the actor may see."""
+
+    code = "possible-duplicate"
+    title = _("This person may be registered already. Compare first, then open their file or confirm a new one.")
+
+    def __init__(self, candidates: Sequence[UUID]) -> None:
+        super().__init__()
+        self.candidates = tuple(candidates)
+
+    def members(self) -> Mapping[str, object]:
+        return {"candidates": [str(one) for one in self.candidates]}
+
+
+class Merged(Conflict):
+    """The patient's file was merged into another one, which is to be used in its place."""
+
+    code = "merged"
+    title = _("This file was merged into another one. Use that one.")
+
+    def __init__(self, old: UUID, into: UUID) -> None:
+        super().__init__()
+        self.old, self.into = old, into
+
+    def members(self) -> Mapping[str, object]:
+        return {"merged_into": str(self.into)}
 
 
 class SlotTaken(Conflict):

@@ -21,6 +21,8 @@ _APPOINTMENT: Final = frozenset(
     {"appointment_id", "patient_id", "practitioner_id", "start", "end", "type_code", "sequence"}
 )
 
+_MERGE: Final = frozenset({"merge_id", "survivor_id", "loser_id"})
+
 #: Event name → the keys its payload has, all of them, always.
 CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "appointment.booked": _APPOINTMENT,
@@ -32,6 +34,11 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "document.added": frozenset({"document_id", "patient_id", "category"}),
     "invoice.issued": frozenset({"invoice_id", "patient_id"}),
     "invoice.paid": frozenset({"invoice_id", "patient_id"}),
+    "patient.merge_started": _MERGE,
+    "patient.merge_moved": frozenset({"merge_id", "part", "undo", "moved", "kept"}),
+    "patient.merged": _MERGE,
+    "patient.unmerge_started": _MERGE,
+    "patient.unmerged": _MERGE,
     "payment.recorded": frozenset({"payment_id", "invoice_id", "patient_id"}),
 }
 

@@ -15,6 +15,7 @@ from medisecure.kernel.ids import new_id
 from patients import rules, services
 from patients.admin.bound import BoundForm
 from patients.admin.parts import Parts, ids
+from patients.admin.registering import DuplicateCheck
 from patients.models import IdentityCheck, Patient, Practitioner
 from patients.sheets import contacts_of, insurers_of
 
@@ -23,7 +24,7 @@ CONTACT = ("phone", "email", "address_line", "postal_code", "city", "region", "c
 CARE = ("primary_practitioner",)
 
 
-class PatientForm(BoundForm, forms.ModelForm[Patient]):
+class PatientForm(DuplicateCheck, BoundForm, forms.ModelForm[Patient]):
     """A patient's whole identity with the lists below it (`parts`): valid together, saved together."""
 
     #: Who fills it in; the page makes a class of its own for them.
@@ -128,6 +129,8 @@ class PatientForm(BoundForm, forms.ModelForm[Patient]):
             details, traits, actor=self.actor, patient_id=None if adding else self.bound_to
         )
         self.show_faults(Invalid(faults))
+        if adding and not self.errors:
+            self.check_duplicates(self.identity(), self.contact(), details.new_identifiers)
         return cleaned
 
     def show_faults(self, error: Invalid) -> None:

@@ -68,6 +68,8 @@ class IdentityPages(WorkspacePages):
                 contact=form.contact(),
                 details=form.details() if not form.repeated else None,
                 key=form.key(),
+                confirm_new=bool(form.cleaned_data.get("confirm_new")),
+                compared=form.shown_before(),
             )
             obj.id = card.id
             obj.refresh_from_db()

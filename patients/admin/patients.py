@@ -10,7 +10,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -21,8 +20,10 @@ from patients.admin.access_pages import AccessPages
 from patients.admin.bound import bound_patient
 from patients.admin.common import actor_of, patient_id_of
 from patients.admin.entries import EntryPages
+from patients.admin.finding import FindingPages
 from patients.admin.forms import CARE, CONTACT, IDENTITY, PatientForm
 from patients.admin.identity import IdentityPages
+from patients.admin.merging import MergePages
 from patients.admin.notes import NotePages
 from patients.admin.record import RecordPages
 from patients.admin.workspace import Workspace, birth_day, open_workspace
@@ -32,7 +33,16 @@ from patients.panels import panels
 
 
 @admin.register(Patient)
-class PatientAdmin(IdentityPages, AccessPages, EntryPages, NotePages, RecordPages, admin.ModelAdmin[Patient]):
+class PatientAdmin(
+    IdentityPages,
+    FindingPages,
+    MergePages,
+    AccessPages,
+    EntryPages,
+    NotePages,
+    RecordPages,
+    admin.ModelAdmin[Patient],
+):
     form = PatientForm
     list_display = (
         "record_number",
@@ -82,13 +92,6 @@ class PatientAdmin(IdentityPages, AccessPages, EntryPages, NotePages, RecordPage
             self.message_user(request, " ".join(texts), messages.ERROR)
             return queryset.none(), False
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
-        # The page is rendered after this: the entry comes before the names.
-        if isinstance(response, TemplateResponse) and (found := (response.context_data or {}).get("cl")):
-            selectors.audit_search(actor_of(request), found=found.result_count)
-        return response
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -116,6 +119,19 @@ class PatientAdmin(IdentityPages, AccessPages, EntryPages, NotePages, RecordPage
             "title": workspace.banner.name,
             "subtitle": None,
         }
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Patient | None = None,
+    ) -> HttpResponse:
+        if add:
+            context["comparisons"] = context["adminform"].form.comparisons(request)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_urls(self) -> list[Any]:
         own = path(

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from medisecure.accounts.models import User
 from patients.access import may_read_record
 from patients.admin.offers import sees_access
+from patients.duplicates import MERGE
 
 Shown = Callable[[User, UUID], bool]
 
@@ -21,6 +22,10 @@ Shown = Callable[[User, UUID], bool]
 def to_all(actor: User, patient_id: UUID) -> bool:
     """Whoever may open the workspace at all."""
     return True
+
+
+def may_merge(actor: User, patient_id: UUID) -> bool:
+    return actor.has_perm(MERGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ TABS: Final = (
     Tab("record", _("Medical record"), "patients_patient_record", may_read_record),
     Tab("vitals", _("Vital signs"), "patients_patient_vitals", may_read_record),
     Tab("notes", _("Notes"), "patients_patient_notes", may_read_record),
+    Tab("merge", _("Merge"), "patients_patient_merge", may_merge),
 )
 
 

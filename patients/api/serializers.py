@@ -149,6 +149,9 @@ class PatientIn(serializers.Serializer[Any]):
     language = serializers.CharField(required=False, default="fr")
     birth_place = serializers.CharField(required=False, allow_blank=True, default="")
     birth_place_code = serializers.CharField(required=False, allow_blank=True, default="")
+    confirm_new = serializers.BooleanField(
+        required=False, default=False, help_text="Register although somebody alike is here: it is another person."
+    )
     primary_practitioner_id = serializers.UUIDField(required=False, allow_null=True)
     identifiers = IdentifierIn(many=True, required=False, help_text="Numbers to add.")
     contacts = EmergencyContactIn(many=True, required=False, help_text="The whole list, in its order.")

@@ -17,12 +17,14 @@ from medisecure.kernel.errors import Invalid, NotFound
 from patients import cards, rules, selectors, services
 from patients.api import serializers
 from patients.api.incoming import DETAILS, changed, chosen, details_of
+from patients.listing import BoundedPages
 from patients.models import Patient, Practitioner
 from patients.record import medical_record
 from patients.sheets import sheet_of
 
 LONGEST_KEY: Final = 200
 _PROBLEM = OpenApiResponse(description="Problem details (RFC 9457).")
+_MERGED = OpenApiResponse(description="The file was merged: `Location`, and `merged_into` in the body.")
 #: Why a record is read. It goes into the access log; a reader who gives none reads for care.
 _PURPOSES = ("care", "identity", "billing", "self", "operations")
 _PURPOSE = OpenApiParameter("purpose", str, enum=_PURPOSES, description="Why: goes into the access log.")
@@ -70,6 +72,7 @@ class Patients(_Private, GenericAPIView[Patient]):
 
     queryset = Patient.objects.none()
     serializer_class = serializers.PatientLine
+    pagination_class = BoundedPages
 
     @extend_schema(
         operation_id="patients_search",
@@ -117,6 +120,7 @@ class Patients(_Private, GenericAPIView[Patient]):
             contact=services.Contact(**chosen(values, services.Contact)),
             details=details_of(values),
             key=_key(request),
+            confirm_new=values["confirm_new"],
         )
         return Response(_sheet(card.id), status=201, headers={"Location": f"/api/patients/{card.id}"})
 
@@ -127,7 +131,7 @@ class PatientDetail(_Private):
     @extend_schema(
         operation_id="patients_identity",
         parameters=[_PURPOSE],
-        responses={200: serializers.PatientSheetOut, 404: _PROBLEM},
+        responses={200: serializers.PatientSheetOut, 301: _MERGED, 404: _PROBLEM},
     )
     def get(self, request: Request, patient_id: UUID) -> Response:
         selectors.patient_identity(
@@ -239,7 +243,7 @@ class MedicalRecord(_Private):
                 description="Whether the answer was kept since an earlier reading.",
             ),
         ],
-        responses={200: serializers.MedicalRecordOut, 403: _PROBLEM, 404: _PROBLEM},
+        responses={200: serializers.MedicalRecordOut, 301: _MERGED, 403: _PROBLEM, 404: _PROBLEM},
     )
     def get(self, request: Request, patient_id: UUID) -> Response:
         record, kept = medical_record(actor=_actor(request), patient_id=patient_id, purpose=_purpose(request))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 
-from medisecure.accounts.interface import close_account, is_staff
+from medisecure.accounts.interface import erase_account, is_staff
 from medisecure.kernel import clock
 from medisecure.kernel.cache import SEARCH_SCOPE, forget_on_commit
 from medisecure.kernel.databases import DEFAULT
@@ -171,7 +171,7 @@ def _erase_account(patient_id: UUID) -> int:
     Patient.objects.filter(id=patient_id).update(user=None, changed_at=clock.now())
     # Who works here keeps the account of their work; it is no longer a patient's.
     if not is_staff(user_id):
-        close_account(user_id)
+        erase_account(user_id)
     forget_patient(patient_id)
     return 1
 

@@ -16,6 +16,7 @@ from patients.models.clinical import (
     Procedure,
 )
 from patients.models.identity import EmergencyContact, IdentityCheck, PatientIdentifier, identifier_domain
+from patients.models.merging import DuplicatePair, DuplicateScan, Merge, MergeMove, MergeStep
 from patients.models.notes import ClinicalChange, ClinicalNote, NoteDraft, NoteVersion
 from patients.models.people import Patient, Practitioner, RecordNumberCounter
 from patients.models.record import CareRelation, MedicalRecord
@@ -32,6 +33,8 @@ __all__ = [
     "Consent",
     "Coverage",
     "DataProtection",
+    "DuplicatePair",
+    "DuplicateScan",
     "EmergencyAccess",
     "EmergencyContact",
     "Encounter",
@@ -41,6 +44,9 @@ __all__ = [
     "Immunization",
     "MedicalRecord",
     "Medication",
+    "Merge",
+    "MergeMove",
+    "MergeStep",
     "NoteDraft",
     "NoteVersion",
     "Observation",

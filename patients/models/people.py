@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from medisecure.kernel.models import Model
@@ -88,6 +89,17 @@ class Patient(Sourced):
     active = models.BooleanField(_("active"), default=True)
     #: SHA-256 of who registered and the key that the form or client made: the same one again is the same patient.
     registration_key = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    #: The file that this one was merged into: it leads there for ever. Never the first of two steps: when that file is
+    #: merged in its turn, this one is pointed on.
+    merged_into = models.ForeignKey(
+        "self",
+        verbose_name=_("merged into"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
     #: The words of all names, without case and accents, each after a space (rules.search_text).
     search_text = models.TextField(editable=False, default="")
     #: Goes up at each change of identity or contact, so that a stale form is refused.
@@ -99,8 +111,12 @@ class Patient(Sourced):
         verbose_name = _("patient")
         verbose_name_plural = _("patients")
         ordering = ["family_name", "given_names", "id"]
-        indexes = [models.Index(fields=["family_name", "given_names", "id"], name="patients_by_name")]
+        indexes = [
+            models.Index(fields=["family_name", "given_names", "id"], name="patients_by_name"),
+            models.Index(Upper("email"), name="patients_by_email", condition=~models.Q(email="")),
+        ]
         permissions = [
+            ("merge_patient", "Can merge two patients and take it back"),
             ("search_patient", "Can search patients"),
             ("view_record", "Can read the clinical record"),
             ("write_record", "Can write the clinical record"),

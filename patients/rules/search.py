@@ -19,6 +19,8 @@ MOST_WORDS: Final = 8
 SHORTEST_PHONE: Final = 6
 #: Nobody reads further down a list of people: who is not among so many has to be asked for more precisely.
 MOST_FOUND: Final = 200
+#: A list of everybody has the pages of so many; nobody leafs further, and counting a register of a million takes long.
+MOST_LISTED: Final = 10_000
 #: With fewer hits than this, names that look alike are added below them.
 SIMILAR_BELOW: Final = 10
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from medisecure.kernel.cache import SEARCH_SCOPE, forget_on_commit
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.errors import Conflict, Invalid, Refused
 from medisecure.kernel.transactions import transactional
-from patients import rules
+from patients import duplicates, rules
 from patients.cards import PatientCard, card_of_patient
 from patients.models import MedicalRecord, Patient, RecordNumberCounter
 from patients.services.checks import Contact, Identity, check_contact, check_identity
@@ -50,12 +51,16 @@ def register_patient(
     details: Details | None = None,
     user_id: UUID | None = None,
     key: str = "",
+    confirm_new: bool = False,
+    compared: Collection[UUID] | None = None,
 ) -> PatientCard:
     """Enter a new patient with a provisional identity and a number of their own.
 
     `actor` None is the system itself (demonstration data). `key`: made by the form or client, so that the same
     registration sent twice is one patient. Raises `Refused` without the permission, `Invalid` naming each field that
-    cannot be, `Conflict` when the key came with another person.
+    cannot be, `Conflict` when the key came with another person, and `PossibleDuplicate` when somebody like this is here
+    already: with `confirm_new` the actor says that it is another person, which is remembered. `compared`: the patients
+    that they were shown before they said so; a likely one who is not among them is asked about again.
     """
     if actor is not None and not actor.has_perm("patients.add_patient"):
         raise Refused
@@ -72,7 +77,8 @@ def register_patient(
     if errors:
         raise Invalid(errors)
     try:
-        return _register(actor, values | {"registration_key": hashed}, details)
+        alike = partial(_alike, actor, identity, contact, details, confirm_new, compared)
+        return _register(actor, values | {"registration_key": hashed}, details, alike)
     except IntegrityError:
         # Two at once: the other one was first with the key, or with a number.
         if before := _registered_before(hashed, values):
@@ -101,9 +107,39 @@ def _registered_before(hashed: str | None, values: Mapping[str, Any]) -> Patient
     return card_of_patient(found)
 
 
+def _alike(
+    actor: User | None,
+    identity: Identity,
+    contact: Contact | None,
+    details: Details,
+    confirm_new: bool,
+    compared: Collection[UUID] | None,
+) -> Sequence[duplicates.Candidate]:
+    """Who is here already and looks like this person. Raises `PossibleDuplicate` unless the actor has seen them all."""
+    if actor is None:
+        return []
+    numbers = details.new_identifiers
+    alike = duplicates.candidates(duplicates.person(identity, contact, numbers), numbers)
+    new = {one.id for one in alike} - set(compared if compared is not None else [one.id for one in alike])
+    if alike and (not confirm_new or new):
+        raise duplicates.possible_duplicate(actor, alike)
+    return alike
+
+
 @transactional(DEFAULT)
-def _register(actor: User | None, values: Mapping[str, Any], details: Details) -> PatientCard:
+def _register(
+    actor: User | None,
+    values: Mapping[str, Any],
+    details: Details,
+    find_alike: Callable[[], Sequence[duplicates.Candidate]],
+) -> PatientCard:
+    # The number first: it locks the counter, so that of two identical forms at once the second one finds the first.
     patient = Patient(record_number=allocate_record_numbers(1)[0], **values)
+    hashed = values["registration_key"]
+    if hashed and Patient.objects.filter(registration_key=hashed).exists():
+        # The same form, sent twice: not somebody alike, and the caller finds the one that is there.
+        raise IntegrityError("registered already")
+    alike = find_alike()
     patient.search_text = search_text_of(patient)
     patient.save(force_insert=True)
     MedicalRecord.objects.create(patient=patient)
@@ -118,6 +154,9 @@ def _register(actor: User | None, values: Mapping[str, Any], details: Details) -
         right=_right(actor, "patients.add_patient"),
     )
     write_details(patient.id, details)
+    duplicates.remember_distinct(
+        actor=actor, patient_id=patient.id, others=[(one.id, one.likeness.score) for one in alike]
+    )
     return card_of_patient(patient)
 
 

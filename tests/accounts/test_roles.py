@@ -74,8 +74,8 @@ def test_the_migration_alone_makes_the_roles() -> None:
     from django.db.migrations.loader import MigrationLoader
 
     # The newest: the first one knows only what was declared before it.
-    migration = import_module("medisecure.ops.migrations.0003_roles")
-    state = MigrationLoader(connection).project_state(("ops", "0003_roles"))
+    migration = import_module("medisecure.ops.migrations.0002_roles")
+    state = MigrationLoader(connection).project_state(("ops", "0002_roles"))
     Group.objects.all().delete()
     Permission.objects.all().delete()
 

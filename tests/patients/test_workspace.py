@@ -22,24 +22,30 @@ from medisecure.kernel.errors import WrongPatient
 from medisecure.kernel.ids import new_id
 from patients import rules, services
 from patients.interface import PatientCard, PractitionerCard
-from patients.models import Allergy, Patient
+from patients.models import Allergy, Merge, Patient
 from patients.rules.allergies import AllergyFact, Asked
 from tests.architecture.test_urls import walk
 from tests.cast import ALL_DATABASES
 from tests.patients.fixtures import CareOf
 from tests.patients.forms import forms_of, main_of
+from tests.patients.merging import second_file
 from tests.patients.test_admin import LIST, page, signed_in
 
 pytestmark = pytest.mark.django_db(databases=ALL_DATABASES)
 
 PREFIX = "admin/patients/patient/"
-#: Django's own address for old links: it leads to the page of the patient.
-NOT_PAGES = {"admin/patients/patient/<path:object_id>/", "admin/patients/patient/<path:object_id>/delete/"}
+#: Django's own address for old links, which leads to the page of the patient; and a pair of files side by side.
+NOT_PAGES = {
+    "admin/patients/patient/<path:object_id>/",
+    "admin/patients/patient/<path:object_id>/delete/",
+    "admin/patients/patient/duplicates/<uuid:pair_id>/",
+}
 #: Parameter of an address besides the patient's id → what makes an example for Asha.
 EXAMPLES: dict[str, Callable[[UUID], str]] = {
     "note_id": lambda patient_id: str(example_note(patient_id)),
     "kind": lambda patient_id: "allergy",
     "entry_id": lambda patient_id: str(Allergy.objects.create(patient_id=patient_id, display="Latex").id),
+    "merge_id": lambda patient_id: str(example_merge(patient_id)),
 }
 
 
@@ -50,6 +56,14 @@ def example_note(patient_id: UUID) -> UUID:
     services.sign_note(actor=author, patient_id=patient_id, note_id=note_id, version=0, text="Signed.")
     services.save_draft(actor=author, patient_id=patient_id, note_id=note_id, version=2, text="Amended.")
     return note_id
+
+
+def example_merge(patient_id: UUID) -> UUID:
+    """A merge that is done, whose page has the form that takes it back."""
+    merge = Merge.objects.create(
+        survivor_id=patient_id, loser_id=second_file().id, status="done", reason="x", started_by=User.objects.all()[0]
+    )
+    return merge.id
 
 
 def routes() -> list[str]:

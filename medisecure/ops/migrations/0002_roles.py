@@ -20,8 +20,9 @@ def make_roles(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("ops", "0001_roles"),
-        ("appointments", "0004_messages_and_waiting"),
-        ("patients", "0006_access"),
+        ("appointments", "0005_merges"),
+        ("billing", "0003_merges"),
+        ("patients", "0009_merge"),
     ]
 
     operations = [migrations.RunPython(make_roles, migrations.RunPython.noop)]

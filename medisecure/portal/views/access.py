@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from medisecure.audit.interface import accesses_of_patient
 from medisecure.kernel.errors import Refused
 from medisecure.portal.people import acting, crumbs, for_patient, reader
+from patients.interface import same_patient_ids
 
 ACCESSES_A_PAGE = 30
 
@@ -27,7 +28,7 @@ def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     if not acting(request).record:
         raise Refused
     hidden = request.GET.get("own") == "hide"
-    accesses = accesses_of_patient(patient_id, without=user.id if hidden else None)
+    accesses = accesses_of_patient(*same_patient_ids(patient_id), without=user.id if hidden else None)
     context = {
         "crumbs": crumbs((_("My record"), reverse("record")), (_("Who opened my record"), "")),
         "area": "record",

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('appointments', '0004_messages_and_waiting'),
+        ('appointments', '0003_messages_and_waiting'),
     ]
 
     operations = [

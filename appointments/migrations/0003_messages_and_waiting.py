@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('appointments', '0003_visit_course'),
+        ('appointments', '0002_visit_course'),
     ]
 
     operations = [

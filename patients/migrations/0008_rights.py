@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0005_identity'),
+        ('patients', '0007_identity'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -17,6 +17,7 @@ from django.core.validators import validate_email
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from medisecure.accounts.matrix import as_markdown as access_matrix
 from medisecure.accounts.models import User
 from medisecure.accounts.roles import LABELS, STAFF, Role
 from medisecure.kernel import clock
@@ -29,6 +30,7 @@ __all__ = [
     "STAFF",
     "Role",
     "UserCard",
+    "access_matrix",
     "change_language",
     "close_account",
     "create_user",

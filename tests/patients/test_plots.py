@@ -51,7 +51,7 @@ def test_every_point_lies_within_the_plot(values: list[float], band: bool) -> No
 
 
 def test_no_point_is_no_drawing_and_one_point_a_dot() -> None:
-    assert draw([[]], START, START + timedelta(days=1), None) is None
+    assert draw([[]], START, START + timedelta(days=1)) is None
     drawing = draw([[Point(START, 72)]], START, START + timedelta(days=1))
     assert drawing is not None
     assert (len(drawing.lines[0].dots), drawing.lines[0].paths) == (1, ())

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from medisecure.accounts.matrix import as_markdown
+from medisecure.accounts.interface import access_matrix
 
 
 class Command(BaseCommand):
@@ -20,9 +20,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["write"]:
-            self.stdout.write(as_markdown())
+            self.stdout.write(access_matrix())
             return
         path = Path(settings.BASE_DIR) / "docs" / "access-matrix.md"
         text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r"(?m)^\|.*(?:\n\|.*)*|^MATRIX$", lambda _found: as_markdown(), text), encoding="utf-8")
+        path.write_text(
+            re.sub(r"(?m)^\|.*(?:\n\|.*)*|^MATRIX$", lambda _found: access_matrix(), text), encoding="utf-8"
+        )
         self.stdout.write(self.style.SUCCESS(f"{path.relative_to(settings.BASE_DIR)} is up to date."))

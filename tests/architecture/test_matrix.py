@@ -201,6 +201,8 @@ OTHERS: Final[Mapping[str, str]] = {
     r"admin/appointments/(appointment|appointmenttype|leave|resource|calendar)/.*": "agenda and calendars: rows",
     r"admin/appointments/(waitingscreen|waitingentry|calendarfeed)/.*": "screens, waiting, feeds: tests/appointments",
     r"admin/billing/.*": "invoices and prices: tests/billing/test_admin.py",
+    r"admin/patients/erasurerequest/.*": "the privacy officer’s: tests/patients/test_erasure.py",
+    r"privacy/.*": "one’s own data and rights: tests/portal/test_privacy.py",
     r"admin/documents/document/(add/)?": "lists what is in care only: tests/documents",
 }
 

@@ -62,6 +62,7 @@ def _row(resource: str, action: str, *, yes: tuple[Viewer, ...], refused: tuple[
 _EVERYONE: Final = tuple(Viewer)
 _AGENDA: Final = (V.DOCTOR_IN_CARE, V.DOCTOR, V.NURSE_IN_CARE, V.NURSE, V.RECEPTIONIST, V.ADMINISTRATOR)
 _ON_VISIT: Final = (V.DOCTOR_IN_CARE, V.NURSE_IN_CARE, V.NURSE, V.RECEPTIONIST)
+_MERGERS: Final = (V.RECEPTIONIST, V.ADMINISTRATOR)
 _STAFF: Final = (*_AGENDA, V.BILLING_CLERK, V.PRIVACY_OFFICER)
 
 
@@ -95,7 +96,7 @@ MATRIX: Final[tuple[Row, ...]] = (
     ),
     _row("record", "read", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
     _row("record", "write", yes=_CARERS, refused=(*_PATIENTS, *_OFFICES)),
-    _row("notes", "read", yes=_CARERS, refused=(*_PATIENTS, *_OFFICES)),
+    _row("notes", "read", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
     _row("notes", "write", yes=_CARERS, refused=(*_PATIENTS, *_OFFICES)),
     _row("documents", "list", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
     _row("documents", "read", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
@@ -126,6 +127,8 @@ MATRIX: Final[tuple[Row, ...]] = (
         refused=(*_PATIENTS, *_OFFICES),
     ),
     _row("emergency access", "review", yes=(V.PRIVACY_OFFICER,), refused=_but(V.PRIVACY_OFFICER)),
+    _row("possible duplicates", "list", yes=_MERGERS, refused=_but(*_MERGERS)),
+    _row("merge", "prepare", yes=_MERGERS, refused=_but(*_MERGERS)),
     _row("units", "read", yes=_AGENDA, refused=_but(*_AGENDA)),
     _row("access log", "search", yes=(V.PRIVACY_OFFICER,), refused=_but(V.PRIVACY_OFFICER)),
     _row("accounts", "read", yes=(V.ADMINISTRATOR,), refused=_but(V.ADMINISTRATOR)),

@@ -105,6 +105,10 @@ def _reason(world: World) -> dict[str, Any]:
     return {"reason_code": "life-threatening", "reason": "Found unconscious in the waiting room"}
 
 
+def _pulse(world: World) -> dict[str, Any]:
+    return {"taken_at": clock.now().isoformat(), "values": {"heart_rate": "72"}}
+
+
 def _money(world: World) -> dict[str, Any]:
     return {"amount_cents": 100, "method": "cash", "idempotency_key": "k"}
 
@@ -122,6 +126,7 @@ PROBES: Final[Mapping[str, tuple[Probe, ...]]] = {
     "identity and contact: search": (
         Probe("get", "api/patients", query="?q=asha"),
         Probe("get", "admin/patients/patient/", query="?q=asha"),
+        Probe("post", "admin/patients/patient/suggest/", lambda world: {"q": "asha"}),
     ),
     "identity and contact: register": (
         Probe("post", "api/patients", _person),
@@ -139,11 +144,16 @@ PROBES: Final[Mapping[str, tuple[Probe, ...]]] = {
     ),
     "record: read": (Probe("get", f"{_P}/medical-record"), Probe("get", f"{_PAGE}/record/")),
     "record: write": (
+        Probe("post", f"{_P}/vital-signs", _pulse),
+        Probe("post", f"{_P}/entries/<slug:kind>/<uuid:entry_id>", lambda world: {"display": "Consultation"}),
         Probe("get", f"{_PAGE}/record/vital-signs/"),
         Probe("get", f"{_PAGE}/record/<slug:kind>/<uuid:entry_id>/", query="?new=1"),
     ),
-    "notes: read": (Probe("get", f"{_PAGE}/notes/"),),
-    "notes: write": (Probe("get", f"{_PAGE}/notes/<uuid:note_id>/edit/", query="?new=1"),),
+    "notes: read": (Probe("get", f"{_P}/notes"), Probe("get", f"{_PAGE}/notes/")),
+    "notes: write": (
+        Probe("post", f"{_P}/notes", lambda world: {"text": "Toux sèche", "kind": "consultation"}),
+        Probe("get", f"{_PAGE}/notes/<uuid:note_id>/edit/", query="?new=1"),
+    ),
     "documents: list": (Probe("get", f"{_P}/documents"),),
     "documents: read": (
         Probe("get", "api/documents/<uuid:document_id>"),
@@ -175,6 +185,8 @@ PROBES: Final[Mapping[str, tuple[Probe, ...]]] = {
     "representatives, choices, stays: read and record": (Probe("get", f"{_PAGE}/access/"),),
     "emergency access: open": (Probe("post", f"{_P}/emergency-access", _reason),),
     "emergency access: review": (Probe("get", "admin/patients/emergencyaccess/"),),
+    "possible duplicates: list": (Probe("get", "admin/patients/patient/duplicates/"),),
+    "merge: prepare": (Probe("get", f"{_PAGE}/merge/"),),
     "units: read": (Probe("get", "admin/patients/unit/"),),
     "access log: search": (Probe("get", "admin/audit/accessentry/"),),
     "accounts: read": (Probe("get", "admin/accounts/user/"),),
@@ -193,6 +205,10 @@ OTHERS: Final[Mapping[str, str]] = {
     r"admin/patients/unit/.*": "the list is a row; the rest: tests/patients/test_access_pages.py",
     r"admin/patients/emergencyaccess/.*": "the list is a row; the rest: tests/patients/test_access_pages.py",
     r"admin/patients/patient/(emergency/|<uuid:patient_id>/emergency/end/)": "tests/patients/test_access_pages.py",
+    r"admin/patients/patient/duplicates/<uuid:pair_id>/": "below its row: test_merge_pages.py",
+    r"admin/patients/patient/merges/<uuid:merge_id>/(back/)?": "below its row: test_merge_pages.py",
+    r"api/patients/<uuid:patient_id>/notes/<uuid:note_id>(/.*)?": "below the notes' row: test_clinical_api.py",
+    r"api/patients/<uuid:patient_id>/entries/<slug:kind>/<uuid:entry_id>/withdraw": "below its row: the same",
     r"admin/patients/patient/<uuid:patient_id>/reveal/": "the address of the API is a row: tests of identity",
     r"admin/patients/patient/<uuid:patient_id>/record/(no-known-allergy|<slug:kind>/add)/": "leads to its row",
     r"admin/patients/patient/<uuid:patient_id>/notes/new/": "leads to the address of a new note and shows nothing",

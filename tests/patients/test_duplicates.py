@@ -116,9 +116,9 @@ def test_who_is_registered_between_check_and_save_is_shown(
     real = duplicates.candidates
     calls: list[Any] = []
 
-    def first_blind(person: Any, **kwargs: Any) -> Any:
+    def first_blind(person: Any, *args: Any, **kwargs: Any) -> Any:
         calls.append(person)
-        return [] if len(calls) == 1 else real(person, **kwargs)
+        return [] if len(calls) == 1 else real(person, *args, **kwargs)
 
     monkeypatch.setattr(duplicates, "candidates", first_blind)
     response = signed_in(client, rita).post(ADD, fields())

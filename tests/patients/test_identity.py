@@ -15,7 +15,7 @@ from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
 from medisecure.kernel import clock
 from medisecure.kernel.crypto import Unreadable
-from medisecure.kernel.errors import Conflict, Invalid, NotFound, Refused, Stale
+from medisecure.kernel.errors import Conflict, Invalid, NotFound, PossibleDuplicate, Refused, Stale
 from medisecure.kernel.ids import new_id
 from patients import services
 from patients.identifiers import identifiers_of, same_identifier
@@ -387,7 +387,10 @@ def test_the_same_registration_again_is_the_same_patient(rita: User, alice: User
     assert Patient.objects.count() == 1
     with pytest.raises(Conflict):
         services.register_patient(actor=rita, identity=replace(ASHA, given_names="Uma"), key="k")
-    assert services.register_patient(actor=rita, identity=ASHA, key="other").id != first.id
+    # With another key it is another registration: somebody says whether it is another person.
+    with pytest.raises(PossibleDuplicate):
+        services.register_patient(actor=rita, identity=ASHA, key="other")
+    assert services.register_patient(actor=rita, identity=ASHA, key="other", confirm_new=True).id != first.id
 
 
 @pytest.mark.django_db(databases=ALL_DATABASES, transaction=True)

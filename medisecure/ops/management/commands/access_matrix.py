@@ -24,7 +24,6 @@ class Command(BaseCommand):
             return
         path = Path(settings.BASE_DIR) / "docs" / "access-matrix.md"
         text = path.read_text(encoding="utf-8")
-        path.write_text(
-            re.sub(r"(?m)^\|.*(?:\n\|.*)*|^MATRIX$", lambda _found: access_matrix(), text), encoding="utf-8"
-        )
+        made = re.sub(r"(?m)^\|.*(?:\n\|.*)*|^MATRIX$", lambda _found: access_matrix(), text)
+        path.write_text(made, encoding="utf-8")
         self.stdout.write(self.style.SUCCESS(f"{path.relative_to(settings.BASE_DIR)} is up to date."))

@@ -20,13 +20,18 @@ RESTRICTED_AT: Final = "data_protection__restricted_at"
 _SEES: Final = "privacy_officer"
 
 
+def sees_restricted(roles: Set[str]) -> bool:
+    """Whether someone with these roles sees everybody's data that is locked away."""
+    return _SEES in roles
+
+
 def hides(restricted_at: datetime | None, roles: Set[str], *, patients_side: bool) -> bool:
-    return restricted_at is not None and not patients_side and _SEES not in roles
+    return restricted_at is not None and not patients_side and not sees_restricted(roles)
 
 
 def without_restricted(actor: User, rows: QuerySet[Patient]) -> QuerySet[Patient]:
     """`rows` without those that are locked away for this reader. No query of its own."""
-    if _SEES in roles_of(actor):
+    if sees_restricted(roles_of(actor)):
         return rows
     locked = DataProtection.objects.filter(patient_id=OuterRef("id"), restricted_at__isnull=False)
     stands_for = Representation.objects.filter(user=actor, ended_at=None).values("patient_id")

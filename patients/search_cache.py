@@ -16,11 +16,15 @@ from medisecure.kernel.cache import SEARCH_SCOPE, SEARCH_SECONDS, fingerprint, r
 from patients import rules
 from patients.finding import find
 from patients.models import Patient
+from patients.restriction import sees_restricted
 
 
 def find_cached(actor: User, rows: QuerySet[Patient], search: rules.Search) -> list[UUID]:
     """As `finding.find`, for rows that are exactly the actor's sight."""
-    everyone = rules.everyones_identity_right(roles_of(actor)) is not None
-    whose = "everyone" if everyone else str(actor.id)
+    roles = roles_of(actor)
+    whose = str(actor.id)
+    if rules.everyones_identity_right(roles) is not None:
+        # Who sees what is locked away asks another question than the other offices.
+        whose = "everyone and what is locked away" if sees_restricted(roles) else "everyone"
     name = fingerprint(whose, repr(search), repr(search.identifiers))
     return remember(SEARCH_SCOPE, SEARCH_SECONDS, lambda: find(rows, search), name=name)[0]

@@ -295,6 +295,8 @@ def test_queries_for_slots_do_not_grow_with_practitioners(
             actor=None, full_name=f"Dr {number}", specialty="cardiology", specialty_label="Cardiology"
         )
         make_calendar(card.id)
+    # Those that are new have nothing kept for them yet; the first answer is as warm as the one above.
+    client.get("/api/slots", asked)
     ten = queries(lambda: client.get("/api/slots", asked))
     assert ten == one <= 12
 

@@ -67,7 +67,7 @@ def test_every_query_of_ours_has_its_index() -> None:
     tickets = database["appointments"].index_information()["appointments_ticket_once"]
     assert tickets["unique"]
     # Its fields have a type each too, which every query of ours names by an equality.
-    assert tickets["partialFilterExpression"]["ticket"] == {"$gt": 0}
+    assert tickets["partialFilterExpression"]["ticket"]["$gt"] == 0
     assert {("resource_id", "start"), ("appointment_id",)} <= keys("resource_uses")
     assert ("place", "code", "active") in keys("resources")
     assert {("owner_id",), ("expires",)} <= keys("holds")

@@ -163,7 +163,8 @@ def test_process_killed_in_the_middle_of_booking_leaves_nothing(
     assert not AppointmentHistory.objects.exists()
     assert not pending(APPOINTMENTS).exists()
     # The time is free for the next one: at once on SQLite; on MongoDB once the server has ended the orphaned
-    # transaction (transactionLifetimeLimitSeconds, 60 s). Until then whoever asks is told to try again. One step waits for that.
+    # transaction (transactionLifetimeLimitSeconds, 60 s). Until then whoever asks is told to try again. One step waits
+    # for that.
     if connections[APPOINTMENTS].vendor == "mongodb" and step != "event":
         return
     until = time.monotonic() + 90

@@ -93,7 +93,7 @@ class Suite:
         self.step("ruff", [str(BIN / "ruff"), "check", "."])
         self.step("ruff format", [str(BIN / "ruff"), "format", "--check", "."])
         self.step("import contracts", [str(BIN / "lint-imports"), "--no-cache"])
-        self.step("djlint", [str(BIN / "djlint"), "templates", "--lint", "--quiet"])
+        self.step("djlint", [str(BIN / "djlint"), "templates", "patients/templates", "--lint", "--quiet"])
         self.step("mypy", [str(BIN / "mypy"), *SOURCES, "bin/lib"], {"DATA_DIR": str(self.folder / "mypy")})
         manage = [str(BIN / "python"), "manage.py"]
         self.step(

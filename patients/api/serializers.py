@@ -194,7 +194,7 @@ class VerifyIn(serializers.Serializer[Any]):
     country = serializers.CharField(required=False, allow_blank=True, default="")
 
 
-class WithdrawIn(serializers.Serializer[Any]):
+class UnverifyIn(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     because = serializers.CharField(help_text="mistake or doubt.")
 

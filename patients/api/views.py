@@ -183,11 +183,11 @@ class Withdrawal(_Private):
 
     @extend_schema(
         operation_id="patients_withdraw_verification",
-        request=serializers.WithdrawIn,
+        request=serializers.UnverifyIn,
         responses={200: serializers.PatientSheetOut, 403: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM, 422: _PROBLEM},
     )
     def post(self, request: Request, patient_id: UUID) -> Response:
-        form = serializers.WithdrawIn(data=request.data)
+        form = serializers.UnverifyIn(data=request.data)
         form.is_valid(raise_exception=True)
         services.withdraw_verification(actor=_actor(request), patient_id=patient_id, **form.validated_data)
         return Response(_sheet(patient_id))

@@ -11,13 +11,13 @@ from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from appointments import rules
-from appointments.append_only import AppendOnlyDocument
 from appointments.hold_models import BookingKey, Hold
 from appointments.message_models import CalendarFeed, Reminder
 from appointments.resource_models import CODE, Resource, ResourceUse
 from appointments.screen_models import WaitingScreen
 from appointments.waiting_models import WaitingEntry, WaitingOffer, WaitingStep
 from medisecure.kernel import clock
+from medisecure.kernel.append_only import AppendOnlyDocument
 from medisecure.kernel.merges import MergeFields, MoveFields
 from medisecure.kernel.models import DocumentModel
 from medisecure.kernel.outbox import InboxFields, OutboxFields

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from appointments.append_only import AppendOnlyDocument
 from medisecure.kernel import clock
+from medisecure.kernel.append_only import AppendOnlyDocument
 from medisecure.kernel.models import DocumentModel
 
 

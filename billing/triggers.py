@@ -9,36 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from billing.seals import INVOICE_FIELDS
 from medisecure.kernel.databases import BILLING
 from medisecure.kernel.triggers import Guard
 
 PREFIX: Final = "billing_guard_"
 MESSAGE: Final = "invoice-issued"
 
-#: Columns of an issued invoice that never change again.
-FROZEN: Final = (
-    "id",
-    "patient_id",
-    "appointment_id",
-    "practitioner_id",
-    "service_date",
-    "kind",
-    "credits_id",
-    "reason",
-    "series",
-    "year",
-    "sequence",
-    "number",
-    "issued_at",
-    "issued_by",
-    "due_date",
-    "currency",
-    "net_cents",
-    "vat_cents",
-    "total_cents",
-    "snapshot",
-    "created_at",
-)
+#: Columns of an issued invoice that never change again: those that its seal covers, and when it was made.
+FROZEN: Final = (*INVOICE_FIELDS, "created_at")
 #: Written once: when the invoice has got its number, and when its paper has been made.
 ONCE: Final = ("seal", "pdf_key", "pdf_sha256")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from contextlib import suppress
 from datetime import datetime
 from io import BytesIO
 from typing import IO, Any, Literal, cast
@@ -182,9 +183,7 @@ def import_document(
 
 def _inspect_import(file: ContentFile[bytes], content: bytes) -> store.Content:
     if sniffing.content_type(content[: sniffing.HEAD]) is not None:
-        try:
+        # DICOM that cannot be read: history is kept as it came.
+        with suppress(Invalid):
             return store.inspect(file)
-        except Invalid:
-            # DICOM that cannot be read: history is kept as it came.
-            pass
     return store.unknown(content)

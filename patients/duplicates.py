@@ -30,7 +30,7 @@ _MOST_OF_A_KIND: Final = 500
 MOST_SHOWN: Final = 5
 #: Shorter words (de, le, El) are in too many names.
 _SHORTEST_WORD: Final = 3
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "id",
     "family_name",
     "given_names",
@@ -54,8 +54,8 @@ class Candidate:
 
 
 def person_of(patient: Patient | dict[str, Any]) -> rules.Person:
-    values = patient if isinstance(patient, dict) else {name: getattr(patient, name) for name in _COLUMNS}
-    return rules.Person(**{name: values[name] for name in _COLUMNS if name != "id"})
+    values = patient if isinstance(patient, dict) else {name: getattr(patient, name) for name in COLUMNS}
+    return rules.Person(**{name: values[name] for name in COLUMNS if name != "id"})
 
 
 def person(identity: Any, contact: Any = None, identifiers: Iterable[Any] = ()) -> rules.Person:
@@ -82,9 +82,9 @@ def candidates(
     rows = Patient.objects.filter(merged_into=None)
     found: dict[UUID, dict[str, Any]] = {}
     for block in _blocks(asked, rows):
-        found |= {row["id"]: row for row in block.order_by().values(*_COLUMNS)[:_MOST_OF_A_KIND]}
+        found |= {row["id"]: row for row in block.order_by().values(*COLUMNS)[:_MOST_OF_A_KIND]}
     held = _holders(identifiers)
-    found |= {row["id"]: row for row in rows.filter(id__in=held).order_by().values(*_COLUMNS)} if held else {}
+    found |= {row["id"]: row for row in rows.filter(id__in=held).order_by().values(*COLUMNS)} if held else {}
     scored = [
         Candidate(one, rules.compare(asked, replace(person_of(row), identifiers=frozenset(held.get(one, ())))))
         for one, row in found.items()

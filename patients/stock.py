@@ -22,21 +22,9 @@ from medisecure.kernel import clock
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.transactions import transactional
 from patients import rules
-from patients.duplicates import ordered, person_of
+from patients.duplicates import COLUMNS, ordered, person_of
 from patients.models import DuplicatePair, DuplicateScan, Patient
 
-_COLUMNS: Final = (
-    "id",
-    "family_name",
-    "given_names",
-    "used_name",
-    "birth_date",
-    "birth_precision",
-    "sex",
-    "phone",
-    "email",
-    "postal_code",
-)
 #: Values of the column in one batch.
 BATCH: Final = 500
 #: A telephone or an address that so many share is a household's, a home's or a mistake.
@@ -173,7 +161,7 @@ def _batch(scan: DuplicateScan, stage: _Stage) -> bool:
     if not values:
         return False
     groups: dict[Any, list[Row]] = defaultdict(list)
-    columns = dict.fromkeys((*_COLUMNS, "phone_key", stage.key))
+    columns = dict.fromkeys((*COLUMNS, "phone_key", stage.key))
     for row in _rows(stage).filter(**{f"{stage.key}__in": values}).order_by("id").values(*columns):
         groups[row[stage.key]].append(row)
     compared, likely = 0, {}

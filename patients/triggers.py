@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from medisecure.kernel.databases import DEFAULT
-from medisecure.kernel.triggers import Guard
+from medisecure.kernel.triggers import Guard, refusal
 
 PREFIX: Final = "patients_guard_"
 MESSAGE: Final = "signed"
@@ -57,18 +57,11 @@ def _refuse(vendor: str, table: str) -> str:
     return f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
 
 
-def prepare(vendor: str) -> list[str]:
-    if vendor != "postgresql":
-        return []
-    body = f"BEGIN RAISE EXCEPTION '{MESSAGE}: %', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END"
-    return [f"CREATE OR REPLACE FUNCTION {PREFIX}refuse() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"]
-
-
 GUARD: Final = Guard(
     alias=DEFAULT,
     app_label="patients",
     prefix=PREFIX,
     table="clinical_changes",
     statements=statements,
-    prepare=prepare,
+    prepare=lambda vendor: refusal(vendor, PREFIX, MESSAGE),
 )

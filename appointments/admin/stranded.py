@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
@@ -52,9 +53,9 @@ class Row:
 class TellsStranded:
     """For the admin of what visits depend on: after a change that strands some, leads to the page that lists them."""
 
+    @abstractmethod
     def concerned(self, row: Any) -> PinnedQuerySet[Appointment]:
         """The visits that may depend on this row."""
-        raise NotImplementedError
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         plain: HttpResponse = super().response_add(request, obj, post_url_continue)  # type: ignore[misc]

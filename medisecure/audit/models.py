@@ -2,50 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, TypeVar
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from medisecure.kernel import clock
-from medisecure.kernel.models import Model, PinnedQuerySet
-
-M = TypeVar("M", bound=models.Model, covariant=True)
-
-
-class AppendOnly(RuntimeError):
-    """The access log is added to and never changed."""
-
-
-class AppendOnlyQuerySet(PinnedQuerySet[M]):
-    """Refuses what would change or remove rows many at a time. The triggers refuse it of raw SQL."""
-
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise AppendOnly
-
-    def delete(self) -> NoReturn:
-        raise AppendOnly
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnly
-
-
-class AppendOnlyModel(Model):
-    """A row that is written once."""
-
-    objects = AppendOnlyQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's, on purpose
-
-    class Meta(Model.Meta):
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise AppendOnly
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnly
+from medisecure.kernel.append_only import AppendOnlyModel
 
 
 class AccessEntry(AppendOnlyModel):

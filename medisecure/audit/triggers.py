@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from medisecure.kernel.databases import DEFAULT
-from medisecure.kernel.triggers import Guard
+from medisecure.kernel.triggers import Guard, refusal
 
 PREFIX: Final = "audit_guard_"
 MESSAGE: Final = "append-only"
@@ -42,18 +42,11 @@ def statements(vendor: str) -> dict[str, str]:
     return found
 
 
-def prepare(vendor: str) -> list[str]:
-    if vendor != "postgresql":
-        return []
-    body = f"BEGIN RAISE EXCEPTION '{MESSAGE}: %', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END"
-    return [f"CREATE OR REPLACE FUNCTION {PREFIX}refuse() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"]
-
-
 GUARD: Final = Guard(
     alias=DEFAULT,
     app_label="audit",
     prefix=PREFIX,
     table="access_seals",
     statements=statements,
-    prepare=prepare,
+    prepare=lambda vendor: refusal(vendor, PREFIX, MESSAGE),
 )

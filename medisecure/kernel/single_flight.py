@@ -61,7 +61,8 @@ def _redis_lock(key: str) -> Iterator[bool]:
             try:
                 lock.release()
             except LockError:
-                pass  # It had ended by itself and may be another one's by now: the library compared the token.
+                # It ended by itself and may be another one's by now: the library compared the token.
+                log.info("a computation outlived its lock of %s s", LOCK_SECONDS)
             except Exception as error:  # noqa: BLE001
                 log.warning("cache lock not released: %s", type(error).__name__)
 

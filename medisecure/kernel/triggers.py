@@ -98,6 +98,15 @@ class Guard:
             self.install()
 
 
+def refusal(vendor: str, prefix: str, message: str) -> list[str]:
+    """What triggers of PostgreSQL call to refuse: the function `<prefix>refuse`, which names the table it is given.
+    Other engines refuse in the trigger itself."""
+    if vendor != "postgresql":
+        return []
+    body = f"BEGIN RAISE EXCEPTION '{message}: %', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END"
+    return [f"CREATE OR REPLACE FUNCTION {prefix}refuse() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"]
+
+
 #: Every guard that is connected, by its prefix.
 GUARDS: Final[dict[str, Guard]] = {}
 

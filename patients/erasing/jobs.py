@@ -68,7 +68,7 @@ def _carry_out(row: ErasureDecision) -> None:
                 _log(row, "lock-away")
                 restrict(row.patient_id)
         case Decision.KEEP:
-            pass
+            log.debug("erasure %s: nothing to do", row.request_id)
     ErasureDecision.objects.filter(id=row.id, done_at=None).update(done_at=clock.now())
     log.info("erasure %s: %s %s", row.request_id, row.category, row.decision)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from medisecure.kernel import clock
+from medisecure.kernel.append_only import AppendOnlyModel
 from medisecure.kernel.models import Model
 from patients.models.clinical import Encounter
 from patients.models.people import Patient
@@ -75,22 +74,7 @@ class ClinicalNote(Model):
         return f"note {self.id}"
 
 
-class WrittenOnce(Model):
-    """A row that triggers of the database let nobody change or remove (patients.triggers)."""
-
-    class Meta(Model.Meta):
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise RuntimeError(f"{self._meta.label} is written once")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise RuntimeError(f"{self._meta.label} is written once")
-
-
-class NoteVersion(WrittenOnce):
+class NoteVersion(AppendOnlyModel):
     """A text as it was signed, or the withdrawal of a note with its reason. Written once."""
 
     note = models.ForeignKey(ClinicalNote, on_delete=models.PROTECT, related_name="versions")
@@ -106,7 +90,7 @@ class NoteVersion(WrittenOnce):
     #: The name as it was then: people change theirs.
     signed_name = models.CharField(max_length=300)
 
-    class Meta(WrittenOnce.Meta):
+    class Meta(AppendOnlyModel.Meta):
         abstract = False
         db_table = "note_versions"
         verbose_name = _("version of a note")
@@ -118,7 +102,7 @@ class NoteVersion(WrittenOnce):
         return f"version {self.id}"
 
 
-class NoteDraft(WrittenOnce):
+class NoteDraft(AppendOnlyModel):
     """A draft that gave way: to a colleague's text, or to a decision to drop it. No typed word is lost."""
 
     note = models.ForeignKey(ClinicalNote, on_delete=models.PROTECT, related_name="drafts")
@@ -126,7 +110,7 @@ class NoteDraft(WrittenOnce):
     saved_at = models.DateTimeField(_("saved"))
     saved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
 
-    class Meta(WrittenOnce.Meta):
+    class Meta(AppendOnlyModel.Meta):
         abstract = False
         db_table = "note_drafts"
         verbose_name = _("earlier draft")
@@ -137,7 +121,7 @@ class NoteDraft(WrittenOnce):
         return f"draft {self.id}"
 
 
-class ClinicalChange(WrittenOnce):
+class ClinicalChange(AppendOnlyModel):
     """One state of a row of the clinical record, as staff left it: what it said, who wrote it, when and why.
 
     No foreign key to the row, which is of one of several tables; whose it is, the row itself says.
@@ -160,7 +144,7 @@ class ClinicalChange(WrittenOnce):
     reason = models.TextField(_("reason"), blank=True)
     values = models.JSONField(default=dict)
 
-    class Meta(WrittenOnce.Meta):
+    class Meta(AppendOnlyModel.Meta):
         abstract = False
         db_table = "clinical_changes"
         verbose_name = _("change of the record")

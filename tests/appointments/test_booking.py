@@ -8,12 +8,12 @@ import pytest
 import time_machine
 
 from appointments import services
-from appointments.append_only import AppendOnly as HistoryAppendOnly
 from appointments.models import Appointment, AppointmentHistory, OccupancyCell
 from appointments.rules import Status
 from appointments.services import cells, changes
 from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
+from medisecure.kernel.append_only import AppendOnly as HistoryAppendOnly
 from medisecure.kernel.databases import APPOINTMENTS
 from medisecure.kernel.errors import Conflict, Invalid, NotFound, PatientBusy, Refused, SlotTaken, Stale, TooLate
 from medisecure.kernel.ids import new_id

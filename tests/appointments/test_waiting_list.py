@@ -15,7 +15,6 @@ from django.db import IntegrityError, connections
 from pytest_django import DjangoAssertNumQueries
 
 from appointments import places, services, tasks
-from appointments.append_only import AppendOnly
 from appointments.models import (
     Appointment,
     AppointmentHistory,
@@ -30,6 +29,7 @@ from appointments.services.waiting import entries
 from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
 from medisecure.kernel import outbox
+from medisecure.kernel.append_only import AppendOnly
 from medisecure.kernel.databases import APPOINTMENTS
 from medisecure.kernel.errors import (
     Conflict,

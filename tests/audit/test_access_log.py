@@ -5,7 +5,8 @@ from django.test import Client
 
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
-from medisecure.audit.models import AccessEntry, AppendOnly
+from medisecure.audit.models import AccessEntry
+from medisecure.kernel.append_only import AppendOnly
 from medisecure.kernel.ids import new_id
 
 pytestmark = pytest.mark.django_db

@@ -15,10 +15,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from medisecure.accounts.models import User
 from medisecure.audit import seals
-from medisecure.audit.models import AccessEntry, AccessSeal, AppendOnly
+from medisecure.audit.models import AccessEntry, AccessSeal
 from medisecure.audit.seals import FIELDS, REACH, START, floor_id, hash_entry, hash_link, instant_of, seal
 from medisecure.audit.tasks import seal_late
 from medisecure.kernel import clock
+from medisecure.kernel.append_only import AppendOnly
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.ids import new_id
 from tests.audit.raw import write

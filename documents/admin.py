@@ -24,6 +24,7 @@ from documents.models import Document
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel.errors import DomainError
+from patients.interface import staff_frame
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -124,8 +125,9 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
             document_id = UUID(object_id)
         except ValueError:
             raise Http404 from None
-        selectors.open_document(actor=_user(request), document_id=document_id, action="view")
-        return super().change_view(request, object_id, form_url, extra_context)
+        document = selectors.open_document(actor=_user(request), document_id=document_id, action="view")
+        frame = staff_frame(actor=_user(request), patient_id=document.patient_id, page_title=document.title)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **frame})
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

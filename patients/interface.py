@@ -51,6 +51,7 @@ from patients.exporting import Resource as ExportResource
 from patients.exporting import Row as ExportRow
 from patients.exporting.fhir import Digits as fhir_digits  # noqa: N813 - read as a function: digits as a number
 from patients.exporting.fhir import practitioners as fhir_practitioners
+from patients.framing import staff_frame
 from patients.imports import BATCH, RecordImport, Tally, UnknownReference
 from patients.incoming import (
     Incoming,
@@ -216,6 +217,7 @@ __all__ = [
     "says_no_allergy",
     "search_patients",
     "side_of",
+    "staff_frame",
     "table_rows",
     "take_back_choice",
     "too_long",

@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from appointments import access, rules, selectors
@@ -132,11 +133,13 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        actor = cast(User, request.user)
         try:
-            access.access_appointment(actor=cast(User, request.user), appointment_id=UUID(object_id))
+            visit = access.access_appointment(actor=actor, appointment_id=UUID(object_id))
         except (NotFound, ValueError):
             raise Http404 from None
-        return super().change_view(request, object_id, form_url, extra_context)
+        frame = patients.staff_frame(actor=actor, patient_id=visit.patient_id, page_title=gettext("Appointment"))
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **frame})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NamedList

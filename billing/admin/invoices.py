@@ -24,7 +24,7 @@ from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError
 from medisecure.kernel.formats import format_cents
-from patients.interface import PatientCard, patient_cards, practitioner_cards
+from patients.interface import PatientCard, patient_cards, practitioner_cards, staff_frame
 
 #: One action issues so many at once; each is a transaction of its own.
 MOST_AT_ONCE = 200
@@ -141,6 +141,8 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
     ordering = ("-created_at", "-id")
     actions = ("issue_selected",)
     change_form_template = "admin/billing/invoice/change_form.html"
+    # Nobody to frame the page with yet.
+    add_form_template = "admin/change_form.html"
     change_list_template = "admin/billing/invoice/change_list.html"
 
     # --- rights -------------------------------------------------------------------------------------------------------
@@ -287,6 +289,8 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
         # The door, before anything is shown; raises NotFound, which is a 404 page.
         invoice = selectors.open_invoice(actor=actor_of(request), invoice_id=self.id_of(object_id))
         context = {"invoice": invoice, "tools": self.tools(request, invoice), **(extra_context or {})}
+        title = f"{invoice.get_kind_display()} {invoice}"
+        context |= staff_frame(actor=actor_of(request), patient_id=invoice.patient_id, page_title=title)
         return self._named(
             request,
             lambda: super(InvoiceAdmin, self).change_view(request, object_id, form_url, context),

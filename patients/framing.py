@@ -1,0 +1,28 @@
+"""The frame of a patient's pages for pages of other apps about one patient: a document, a visit, an invoice."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from medisecure.accounts.models import User
+from medisecure.kernel.errors import NotFound
+from patients.merged import follow
+
+
+def staff_frame(*, actor: User, patient_id: UUID, page_title: str) -> dict[str, Any]:
+    """What a page of Django's admin needs to stand in the frame, for `extra_context`; its template extends
+    "admin/patients/patient/workspace.html".
+
+    Passes the door of the identity, and that of the allergies for whoever may read them. Who sees the page and not the
+    patient (a nurse: the visit of somebody who is in nobody's care of hers) gets no frame, and nothing is said.
+    """
+    # The admin's own modules: this one is imported before Django has read them.
+    from patients.admin.workspace import open_workspace
+
+    frame = {"workspace_base": "admin/change_form.html", "page_title": page_title, "subtitle": None}
+    try:
+        workspace = open_workspace(actor=actor, patient_id=follow(patient_id), tab="")
+    except NotFound:
+        return frame
+    return {**frame, "workspace": workspace, "title": workspace.banner.name}

@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.db import connections
 
 from medisecure.audit.interface import weaknesses
-from medisecure.kernel.databases import APPOINTMENTS, BILLING, DEFAULT
+from medisecure.kernel.databases import APPOINTMENTS, BILLING, DEFAULT, alias_for_app
 from medisecure.kernel.objects import DOCUMENTS, IMAGES, Bucket
 from medisecure.ops.health import ping
 from medisecure.ops.tasks import HEARTBEAT_KEY, echo
@@ -123,8 +123,9 @@ def _database(alias: str) -> str:
     ping(alias)
     connection: Any = connections[alias]
     executor = MigrationExecutor(connection)
-    if behind := len(executor.migration_plan(executor.loader.graph.leaf_nodes())):
-        # Migrations of other databases' apps are recorded here as applied too, so what is missing is missing here.
+    # The default database records the migrations of all apps, the others those of what lives in them.
+    wanted = [node for node in executor.loader.graph.leaf_nodes() if alias in (DEFAULT, alias_for_app(node[0]))]
+    if behind := len(executor.migration_plan(wanted)):
         raise NotWell(f"{behind} migrations are not applied")
     if connection.vendor == "sqlite":
         import sqlite3

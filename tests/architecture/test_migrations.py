@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
 
-from medisecure.kernel.databases import ALIASES
+from medisecure.kernel.databases import ALIASES, APPOINTMENTS, BILLING
+from medisecure.ops import probes
 from tests.cast import ALL_DATABASES
 
 
@@ -43,3 +46,17 @@ def test_deletes_are_protected() -> None:
         for field in model._meta.get_fields():
             if isinstance(field, models.ForeignKey):
                 assert field.remote_field.on_delete is models.PROTECT, f"{model._meta.label}.{field.name}"
+
+
+@pytest.mark.django_db(databases=ALL_DATABASES)
+@pytest.mark.parametrize("alias", [APPOINTMENTS, BILLING])
+def test_a_database_is_given_what_lives_in_it_and_misses_nothing_else(alias: str) -> None:
+    recorder = MigrationRecorder(connections[alias])
+    applied = recorder.applied_migrations()
+    assert {app for app, _name in applied} == {alias}
+    probes._database(alias)
+
+    recorder.record_unapplied(*max(applied))
+
+    with pytest.raises(probes.NotWell, match="1 migrations are not applied"):
+        probes._database(alias)

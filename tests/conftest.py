@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 
 from medisecure.ops.translations import compile_catalogues
+from tests import emptying
 from tests.appointments.fixtures import *  # noqa: F403
 from tests.appointments.waiting_fixtures import *  # noqa: F403
 from tests.billing.fixtures import *  # noqa: F403
@@ -16,7 +18,6 @@ from tests.cast import *  # noqa: F403
 from tests.documents.fixtures import *  # noqa: F403
 from tests.patients.access_cast import *  # noqa: F403
 from tests.patients.fixtures import *  # noqa: F403
-from tests.support import let_guarded_tables_be_emptied
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,9 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("embedded")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def guarded_tables_can_be_emptied() -> None:
-    let_guarded_tables_be_emptied()
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    with django_db_blocker.unblock():
+        emptying.install()
 
 
 @pytest.fixture(autouse=True)

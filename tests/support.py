@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from medisecure.accounts.models import User
 from medisecure.accounts.tokens import open_session
-from medisecure.kernel import outbox, triggers
+from medisecure.kernel import outbox
 from medisecure.kernel.databases import ALIASES
 from medisecure.kernel.events import Event, consumers_of
 from medisecure.notifications import services as notifications
@@ -75,19 +75,3 @@ def on_test_databases(code: str) -> str:
         f"for alias, name in {names!r}.items(): settings.DATABASES[alias]['NAME'] = name\n"
         "django.setup()\n" + code
     )
-
-
-def let_guarded_tables_be_emptied() -> None:
-    """A test with real transactions ends by a flush, which triggers of the databases would refuse.
-
-    They are dropped just before, and come back after it: `flush` ends with post_migrate, which installs them. It holds
-    for the connections of the thread, or of the loop, that calls this.
-    """
-    for alias in {guard.alias for guard in triggers.GUARDS.values()}:
-        operations: Any = connections[alias].ops
-
-        def execute(statements: Any, alias: str = alias, original: Any = operations.execute_sql_flush) -> None:
-            triggers.remove_all(alias)
-            original(statements)
-
-        operations.execute_sql_flush = execute

@@ -22,7 +22,7 @@ import environment
 
 ROOT = environment.ROOT
 BIN = environment.VENV / "bin"
-PARTS = ("lint", "embedded", "live", "browser")
+PARTS = ("lint", "embedded", "long", "live", "browser")
 SOURCES = ["medisecure", "deploy", "patients", "appointments", "billing", "documents", "tests", "manage.py"]
 
 
@@ -131,7 +131,13 @@ class Suite:
         }
 
     def embedded(self) -> None:
-        self.pytest("embedded tests", ["-n", "2", "--dist", "loadscope", "-m", "not live and not browser"])
+        self._embedded("embedded tests", "not long")
+
+    def long(self) -> None:
+        self._embedded("long embedded tests", "long")
+
+    def _embedded(self, name: str, which: str) -> None:
+        self.pytest(name, ["-n", "2", "--dist", "loadscope", "-m", f"{which} and not live and not browser"])
 
     def live(self) -> None:
         stack = [str(BIN / "python"), "bin/stack", "--dir", str(self.folder / "stack")]

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from django.apps import AppConfig
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate, pre_migrate
 
 _LISTS: Final = {
@@ -60,7 +59,7 @@ class Guard:
         connection = connections[self.alias]
         if connection.vendor not in _LISTS:
             return
-        wanted, present = self.statements(connection.vendor), self._present(connection)
+        wanted, present = self.statements(connection.vendor), self.present()
         with connection.cursor() as cursor:
             for name in present.keys() - wanted.keys():
                 cursor.execute(_drop(connection.vendor, name, present[name]))
@@ -73,15 +72,16 @@ class Guard:
     def remove(self) -> None:
         """Drop them all: for a migration, and for tests that empty the tables."""
         connection = connections[self.alias]
-        present = self._present(connection)
+        present = self.present()
         if not present:
             return
         with connection.cursor() as cursor:
             for name, table in present.items():
                 cursor.execute(_drop(connection.vendor, name, table))
 
-    def _present(self, connection: BaseDatabaseWrapper) -> dict[str, str]:
-        """Trigger name → its table."""
+    def present(self) -> dict[str, str]:
+        """Trigger name → its table, of those that are there."""
+        connection = connections[self.alias]
         if connection.vendor not in _LISTS:
             return {}
         with connection.cursor() as cursor:
@@ -117,6 +117,20 @@ def _drop(vendor: str, name: str, table: str) -> str:
 
 def remove_all(alias: str) -> None:
     """Drop the triggers of every guard of one database."""
-    for guard in GUARDS.values():
-        if guard.alias == alias:
-            guard.remove()
+    for guard in _guards(alias):
+        guard.remove()
+
+
+def install_all(alias: str) -> None:
+    """Put back what `remove_all` dropped."""
+    for guard in _guards(alias):
+        guard.install()
+
+
+def guarded_tables(alias: str) -> set[str]:
+    """The tables of one database that have triggers of ours now."""
+    return {table for guard in _guards(alias) for table in guard.present().values()}
+
+
+def _guards(alias: str) -> list[Guard]:
+    return [guard for guard in GUARDS.values() if guard.alias == alias]

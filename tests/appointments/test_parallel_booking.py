@@ -40,6 +40,7 @@ def consistent() -> None:
     assert dict(OccupancyCell.objects.values_list("key", "appointment_id")) == expected
 
 
+@pytest.mark.long
 def test_two_hundred_bookers_for_twenty_slots(rita: User, bose_card: PractitionerCard, calendar_id: UUID) -> None:
     """Ten for each of twenty slots, from sixteen at a time: twenty win, each of the others is told why not."""
     patients = people(200)
@@ -131,6 +132,7 @@ def test_one_of_many_holds_the_time(bose_card: PractitionerCard, calendar_id: UU
 
 
 @pytest.mark.parametrize("step", ["cells", "history", "event"])
+@pytest.mark.long
 def test_process_killed_in_the_middle_of_booking_leaves_nothing(
     step: str, rita: User, asha_card: PatientCard, bose_card: PractitionerCard, calendar_id: UUID
 ) -> None:

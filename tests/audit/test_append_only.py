@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.contrib.auth.models import Group
 from django.db import DatabaseError, connections
 
 from medisecure.audit.models import AccessEntry, AccessSeal
@@ -13,6 +13,7 @@ from medisecure.audit.seals import seal
 from medisecure.audit.triggers import GUARD
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.ids import new_id
+from tests import emptying
 from tests.audit.raw import raw, write
 from tests.cast import ALL_DATABASES
 
@@ -79,10 +80,18 @@ def test_the_triggers_are_installed_again_when_they_are_gone() -> None:
 
 
 @pytest.mark.django_db(databases=ALL_DATABASES, transaction=True)
-def test_a_flush_of_tests_empties_the_log_and_brings_the_triggers_back() -> None:
+def test_emptying_after_a_test_empties_the_log_too_and_leaves_the_triggers() -> None:
+    emptied = emptying.Emptied(connections[DEFAULT])
     write()
-    call_command("flush", database=DEFAULT, interactive=False, verbosity=0)
+    assert emptied.restore(connections[DEFAULT])
     assert AccessEntry.objects.count() == 0
     write()
     with pytest.raises(DatabaseError, match="append-only"):
         raw("DELETE FROM access_entries")
+
+
+@pytest.mark.django_db(databases=ALL_DATABASES, transaction=True)
+def test_emptying_says_when_what_migrations_wrote_was_changed() -> None:
+    emptied = emptying.Emptied(connections[DEFAULT])
+    Group.objects.create(name="made by a test")
+    assert not emptied.restore(connections[DEFAULT])

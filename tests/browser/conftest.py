@@ -12,7 +12,6 @@ from tests.browser.tab import DESKTOP, NewTab, Tab, note_policy
 from tests.documents.fixtures import *  # noqa: F403
 from tests.patients.fixtures import *  # noqa: F403
 from tests.portal.conftest import invoice, visit  # noqa: F401
-from tests.support import let_guarded_tables_be_emptied
 
 #: Nothing but the pages under test: no sandbox in a container, no traffic of the browser's own.
 ARGUMENTS = [
@@ -39,8 +38,6 @@ def chromium() -> Iterator[Any]:
         # Playwright runs a loop in this thread, and Django takes that for asynchronous code.
         before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-        # Django keeps connections of its own for this thread while the loop runs.
-        let_guarded_tables_be_emptied()
         browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()

@@ -194,6 +194,7 @@ def test_a_forked_child_neither_settles_nor_loses_what_its_parent_holds(
         process.wait()
 
 
+@pytest.mark.long
 def test_two_consumers_share_a_queue_without_double_delivery(connect: Callable[[], Any], folder: Path) -> None:
     connection = connect()
     for number in range(200):
@@ -267,6 +268,7 @@ def _wait_for(happened: Path, line: str, *, times: int = 1, seconds: float = 60)
     raise AssertionError(f"{line!r} did not happen; {lines}")
 
 
+@pytest.mark.long
 def test_a_task_whose_worker_is_killed_runs_in_the_next_one_and_retries_arrive(
     tmp_path: Path, folder: Path, connect: Callable[[], Any]
 ) -> None:

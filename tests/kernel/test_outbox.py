@@ -218,6 +218,7 @@ with atomic({alias!r}):
 
 
 @pytest.mark.parametrize("alias", ALIASES)
+@pytest.mark.long
 def test_a_process_killed_between_commit_and_publish_loses_no_event(
     alias: str, published: list[dict[str, Any]], counting: list[Event]
 ) -> None:

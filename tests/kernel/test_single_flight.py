@@ -74,6 +74,7 @@ def test_a_dropped_key_is_computed_once_too() -> None:
     assert slow.count == 1
 
 
+@pytest.mark.long
 def test_before_a_key_expires_one_reader_renews_it_and_nobody_waits() -> None:
     remember("x", 2, lambda: "old")
     time.sleep(1.7)  # in the last fifth
@@ -94,6 +95,7 @@ def test_before_a_key_expires_one_reader_renews_it_and_nobody_waits() -> None:
     assert remember("x", 2, lambda: "later") == ("new", True)
 
 
+@pytest.mark.long
 def test_eight_processes_compute_a_cold_key_once(tmp_path: Path) -> None:
     log = tmp_path / "computed"
     go = tmp_path / "go"
@@ -129,6 +131,7 @@ print(remember("shared", 60, slow)[0])
     assert log.read_text() == "x"
 
 
+@pytest.mark.long
 def test_a_holder_that_died_blocks_for_no_longer_than_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(single_flight, "LOCK_SECONDS", 0.5)
     redis = "redis" in settings.CACHES["default"]["BACKEND"].lower()

@@ -106,6 +106,7 @@ def test_what_no_key_opens_is_named_and_the_rest_is_done(old_key: Any, asha_card
         _ = PatientIdentifier.objects.get(id=lost.id).value
 
 
+@pytest.mark.long
 def test_people_read_and_write_while_it_runs(old_key: Any, rita: User, asha_card: PatientCard) -> None:
     rows = fill(asha_card, 300)
     old_key.FIELD_KEYS = [NEW, OLD]
@@ -163,6 +164,7 @@ def reading(rows: list[PatientIdentifier]) -> Any:
     return job
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_it_goes_on_where_it_was(old_key: Any, asha_card: PatientCard) -> None:
     fill(asha_card, 1500)
     old_key.FIELD_KEYS = [NEW, OLD]

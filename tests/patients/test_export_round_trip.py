@@ -81,6 +81,7 @@ def test_our_own_bundle_comes_back_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", samples(), ids=lambda path: path.name if path else "none")
+@pytest.mark.long
 def test_the_bundles_of_others_come_back_the_same(path: Path, tmp_path: Path) -> None:
     before, after = round_trip(path, tmp_path)
     kept, back = record(before), record(after)

@@ -17,9 +17,9 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         database = options["database"]
         if options["app_label"] or database == DEFAULT:
-            return super().handle(*args, **options)
+            super().handle(*args, **options)
+            return
         for config in apps.get_app_configs():
             if alias_for_app(config.label) == database:
                 # Each of them has migrations, so there are no tables to make without: Django refuses to be asked both.
                 super().handle(*args, **options | {"app_label": config.label, "run_syncdb": False})
-        return None

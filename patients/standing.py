@@ -6,17 +6,24 @@ serve one patient (one query for all facts) and a list of a million (a union of 
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from medisecure.accounts.interface import roles_of
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
+from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.errors import Merged
+from medisecure.kernel.prepared import Prepared
 from patients import rules
 from patients.models import (
     CareRelation,
@@ -31,51 +38,69 @@ from patients.restriction import RESTRICTED_AT, hides
 from patients.rules import consent, representation
 
 
-def relations(actor: User) -> QuerySet[CareRelation]:
-    """The actor's own care relations whose window is open now."""
-    earliest_end, latest_start = rules.care_window(clock.now(), settings.ACCESS.care_before, settings.ACCESS.care_after)
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, and the times that the rules of access derive from it."""
+
+    now: datetime
+    today: date
+    care_from: datetime
+    care_until: datetime
+    unit_since: datetime
+
+    @classmethod
+    def present(cls) -> Moment:
+        now, access = clock.now(), settings.ACCESS
+        earliest_end, latest_start = rules.care_window(now, access.care_before, access.care_after)
+        return cls(now, clock.today(), latest_start, earliest_end, now - access.unit_after)
+
+
+def relations(actor_id: UUID, at: Moment) -> QuerySet[CareRelation]:
+    """The actor's own care relations whose window is open."""
     return CareRelation.objects.filter(
-        practitioner__user=actor,
+        practitioner__user_id=actor_id,
         practitioner__active=True,
         active=True,
-        starts_at__lte=latest_start,
-        ends_at__gte=earliest_end,
+        starts_at__lte=at.care_from,
+        ends_at__gte=at.care_until,
     )
 
 
-def memberships(actor: User) -> QuerySet[UnitMember]:
-    """The units in which the actor works today."""
-    today = clock.today()
+def memberships(actor_id: UUID, at: Moment) -> QuerySet[UnitMember]:
+    """The units in which the actor works that day."""
     return UnitMember.objects.filter(
-        Q(ends_on=None) | Q(ends_on__gte=today),
-        practitioner__user=actor,
+        Q(ends_on=None) | Q(ends_on__gte=at.today),
+        practitioner__user_id=actor_id,
         practitioner__active=True,
         unit__active=True,
-        starts_on__lte=today,
+        starts_on__lte=at.today,
     )
 
 
-def unit_stays(actor: User) -> QuerySet[UnitStay]:
+def unit_stays(actor_id: UUID, at: Moment) -> QuerySet[UnitStay]:
     """Stays in the actor's units that last, or ended a short while ago."""
-    now = clock.now()
     return UnitStay.objects.filter(
-        Q(ends_at=None) | Q(ends_at__gte=now - settings.ACCESS.unit_after),
-        unit__in=memberships(actor).values("unit_id"),
-        starts_at__lte=now,
+        Q(ends_at=None) | Q(ends_at__gte=at.unit_since),
+        unit__in=memberships(actor_id, at).values("unit_id"),
+        starts_at__lte=at.now,
     )
 
 
-def _sharing(actor: User, provision: str) -> QuerySet[Consent]:
+def _sharing(actor_id: UUID, at: Moment, provision: str) -> QuerySet[Consent]:
     """Consents in force that name the actor, or a unit in which they work."""
-    return consents_in_force().filter(
-        Q(practitioner__user=actor) | Q(unit__in=memberships(actor).values("unit_id")),
+    return _in_force(at.today).filter(
+        Q(practitioner__user_id=actor_id) | Q(unit__in=memberships(actor_id, at).values("unit_id")),
         category=consent.SHARING,
         provision=provision,
     )
 
 
 def consents_in_force() -> QuerySet[Consent]:
-    return Consent.objects.filter(Q(until=None) | Q(until__gte=clock.today()), withdrawn_at=None)
+    return _in_force(clock.today())
+
+
+def _in_force(today: date) -> QuerySet[Consent]:
+    return Consent.objects.filter(Q(until=None) | Q(until__gte=today), withdrawn_at=None)
 
 
 def permits(patient_id: UUID, category: str) -> bool:
@@ -84,9 +109,9 @@ def permits(patient_id: UUID, category: str) -> bool:
     return (said.first() or consent.DEFAULTS[category]) == consent.PERMIT
 
 
-def emergencies(actor: User) -> QuerySet[EmergencyAccess]:
-    """The actor's emergency accesses that are open now."""
-    return EmergencyAccess.objects.filter(user=actor, ended_at=None, ends_at__gt=clock.now())
+def emergencies(actor_id: UUID, now: datetime) -> QuerySet[EmergencyAccess]:
+    """The actor's emergency accesses that are open."""
+    return EmergencyAccess.objects.filter(user_id=actor_id, ended_at=None, ends_at__gt=now)
 
 
 def representations_in_force(user: User | None = None) -> QuerySet[Representation]:
@@ -103,27 +128,47 @@ def _parent_of_adult() -> Q:
     return Q(kind=representation.PARENT) & (Q(patient__birth_date=None) | Q(patient__birth_date__lte=last_adult))
 
 
+def _facts(works: bool, *, actor_id: UUID, patient_id: UUID, **times: Any) -> Any:
+    """The patient's row with all facts of somebody who treats patients (`works`), or with none."""
+    rows = Patient.objects.filter(id=patient_id)
+    names = ["user_id", "merged_into_id", RESTRICTED_AT]
+    if works:
+        at, here = Moment(**times), {"patient_id": OuterRef("id")}
+        asked = {
+            "cares": relations(actor_id, at),
+            "in_unit": unit_stays(actor_id, at),
+            "consented": _sharing(actor_id, at, consent.PERMIT),
+            "objected": _sharing(actor_id, at, consent.DENY),
+            "emergency": emergencies(actor_id, at.now),
+        }
+        rows = rows.annotate(**{name: Exists(found.filter(**here)) for name, found in asked.items()})
+        names += asked
+    return rows.values(*names)
+
+
+_ID = models.UUIDField()
+_FACTS_OF_STAFF = Prepared(
+    functools.partial(_facts, True),
+    actor_id=_ID,
+    patient_id=_ID,
+    now=models.DateTimeField(),
+    today=models.DateField(),
+    care_from=models.DateTimeField(),
+    care_until=models.DateTimeField(),
+    unit_since=models.DateTimeField(),
+)
+
+
 def facts(actor: User, patient_id: UUID) -> rules.Facts | None:
     """One query for all of it, and one more for who stands for the patient. None when there is no such patient. Raises
     `Merged` for a file that was merged into another."""
-    rows = Patient.objects.filter(id=patient_id)
-    works = not rules.CARE_ROLES.isdisjoint(roles_of(actor))
-    if works:
-        here = {"patient_id": OuterRef("id")}
-        rows = rows.annotate(
-            cares=Exists(relations(actor).filter(**here)),
-            in_unit=Exists(unit_stays(actor).filter(**here)),
-            consented=Exists(_sharing(actor, consent.PERMIT).filter(**here)),
-            objected=Exists(_sharing(actor, consent.DENY).filter(**here)),
-            emergency=Exists(emergencies(actor).filter(**here)),
+    if rules.CARE_ROLES.isdisjoint(roles_of(actor)):
+        row = _facts(False, actor_id=actor.id, patient_id=patient_id).first()
+    else:
+        found_rows = _FACTS_OF_STAFF.rows(
+            DEFAULT, actor_id=actor.id, patient_id=patient_id, **dataclasses.asdict(Moment.present())
         )
-    names = (
-        "user_id",
-        "merged_into_id",
-        RESTRICTED_AT,
-        *(("cares", "in_unit", "consented", "objected", "emergency") if works else ()),
-    )
-    row = rows.values(*names).first()
+        row = next(iter(found_rows), None)
     if row is None:
         return None
     if into := row.pop("merged_into_id"):
@@ -148,19 +193,19 @@ def reaches_record(found: Representation) -> bool:
 
 def in_care(actor: User) -> QuerySet[Patient]:
     """The patients whose records the actor opens by their work now."""
-    return Patient.objects.filter(id__in=_care_ids(actor), merged_into=None)
+    return Patient.objects.filter(id__in=_care_ids(actor.id, Moment.present()), merged_into=None)
 
 
-def _care_ids(actor: User) -> QuerySet[Any, Any]:
-    allowed = ~Exists(_sharing(actor, consent.DENY).filter(patient_id=OuterRef("patient_id")))
+def _care_ids(actor_id: UUID, at: Moment) -> QuerySet[Any, Any]:
+    allowed = ~Exists(_sharing(actor_id, at, consent.DENY).filter(patient_id=OuterRef("patient_id")))
     return (
-        relations(actor)
+        relations(actor_id, at)
         .filter(allowed)
         .values("patient_id")
         .union(
-            unit_stays(actor).filter(allowed).order_by().values("patient_id"),
-            _sharing(actor, consent.PERMIT).filter(allowed).order_by().values("patient_id"),
-            emergencies(actor).order_by().values("patient_id"),
+            unit_stays(actor_id, at).filter(allowed).order_by().values("patient_id"),
+            _sharing(actor_id, at, consent.PERMIT).filter(allowed).order_by().values("patient_id"),
+            emergencies(actor_id, at.now).order_by().values("patient_id"),
         )
     )
 
@@ -176,7 +221,7 @@ def seen_patients(actor: User) -> QuerySet[Patient]:
         return rows.filter(sight)
     own = Patient.objects.filter(user=actor).order_by().values("id")
     stood_for = representations_in_force(actor).order_by().values("patient_id")
-    return rows.filter(id__in=_care_ids(actor).union(own, stood_for))
+    return rows.filter(id__in=_care_ids(actor.id, Moment.present()).union(own, stood_for))
 
 
 def stands_for(actor: User) -> dict[UUID, Representation]:

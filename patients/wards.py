@@ -14,7 +14,7 @@ from medisecure.audit.interface import record_access
 from medisecure.kernel.errors import NotFound, Refused
 from patients import rules
 from patients.models import Unit, UnitStay
-from patients.standing import memberships, seen_patients
+from patients.standing import Moment, memberships, seen_patients
 
 VIEW = "patients.view_unit"
 
@@ -29,7 +29,7 @@ def units_of(actor: User) -> QuerySet[Unit]:
     """The units whose patients the actor may list: all, for who sees everyone's identity; else where they work."""
     rows = Unit.objects.filter(active=True)
     if rules.everyones_identity_right(roles_of(actor)) is None:
-        rows = rows.filter(id__in=memberships(actor).values("unit_id"))
+        rows = rows.filter(id__in=memberships(actor.id, Moment.present()).values("unit_id"))
     return rows
 
 

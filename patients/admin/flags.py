@@ -43,7 +43,7 @@ def life(actor: User, patient: Patient) -> Iterable[Flag]:
 def emergency(actor: User, patient: Patient) -> Iterable[Flag]:
     if rules.CARE_ROLES.isdisjoint(roles_of(actor)):
         return
-    found = emergencies(actor).filter(patient_id=patient.id).first()
+    found = emergencies(actor.id, clock.now()).filter(patient_id=patient.id).first()
     if found is not None:
         end = date_format(clock.local(found.ends_at, settings.TIME_ZONE), "H:i")
         yield Flag(

@@ -124,7 +124,7 @@ def open_emergency(*, actor: User, patient_id: UUID, reason_code: str, reason: s
 def _open(actor: User, patient_id: UUID, reason_code: str, reason: str) -> EmergencyAccess:
     # One after the other for each person: two clicks are one access, and the limit is counted right.
     User.objects.select_for_update().filter(id=actor.id).first()
-    if already := emergencies(actor).filter(patient_id=patient_id).first():
+    if already := emergencies(actor.id, clock.now()).filter(patient_id=patient_id).first():
         return already
     if record_right_of(actor, patient_id) is not None:
         raise Conflict(_("You may open this record as it is: no emergency access is needed."))
@@ -152,7 +152,7 @@ def _open(actor: User, patient_id: UUID, reason_code: str, reason: str) -> Emerg
 @transactional(DEFAULT)
 def end_emergency(*, actor: User, patient_id: UUID) -> None:
     """Close it before its time. Raises `NotFound` when none is open."""
-    row = emergencies(actor).filter(patient_id=patient_id).first()
+    row = emergencies(actor.id, clock.now()).filter(patient_id=patient_id).first()
     if row is None:
         raise NotFound
     EmergencyAccess.objects.filter(id=row.id, ended_at=None).update(ended_at=clock.now())

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Max
 from django.utils.timezone import localtime
 
-from billing.models import Invoice, InvoiceItem
+from billing.models import Invoice, InvoiceItem, InvoiceShare
 from billing.rules import UNNUMBERED
 from medisecure.kernel.databases import BILLING
 from medisecure.kernel.transactions import transactional
@@ -30,6 +30,7 @@ def _count(patient_id: UUID) -> int:
 def _erase(patient_id: UUID) -> int:
     rows = Invoice.objects.filter(patient_id=patient_id, status__in=_UNNUMBERED)
     InvoiceItem.objects.filter(invoice__in=rows).delete()
+    InvoiceShare.objects.filter(invoice__in=rows).delete()
     return rows.delete()[0]
 
 

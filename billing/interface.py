@@ -32,6 +32,7 @@ __all__ = [
     "InvoiceProblem",
     "InvoiceVerification",
     "PaymentLine",
+    "ShareLine",
     "apply_prices",
     "create_price",
     "ensure_price_list",
@@ -49,7 +50,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """One line, in cents; `vat_rate` in basis points (2000 is 20 %)."""
+    """One line, in cents; rates in basis points (2000 is 20 %). `discount_cents` has been taken off `net_cents`."""
 
     code: str
     label: str
@@ -59,6 +60,23 @@ class InvoiceLine:
     net_cents: int
     vat_cents: int
     total_cents: int
+    discount_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLine:
+    """What one payer bears and owes, in cents; `payer_label` is in the active language, `insurer` a name or empty."""
+
+    payer: str
+    payer_label: str
+    insurer: str
+    #: The insurer pays the hospital itself; else the patient does, and gets `covered_cents` back from the insurer.
+    third_party: bool
+    covered_cents: int
+    amount_cents: int
+    paid_cents: int
+    written_off_cents: int
+    balance_cents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +90,8 @@ class PaymentLine:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceCard:
-    """An invoice or credit note (`kind`: "invoice", "credit_note"), in cents. `balance_cents` is still owed."""
+    """An invoice or credit note (`kind`: "invoice", "credit_note"), in cents. `balance_cents` is what the patient owes;
+    what insurers owe is `insurers_balance_cents` and never part of it. `overdue` too is about the patient alone."""
 
     id: UUID
     patient_id: UUID
@@ -90,11 +109,36 @@ class InvoiceCard:
     total_cents: int
     paid_cents: int
     balance_cents: int
+    insurers_balance_cents: int
     overdue: bool
     pdf_ready: bool
     #: Filled by `invoice_card`, empty in lists.
     lines: tuple[InvoiceLine, ...] = ()
     payments: tuple[PaymentLine, ...] = ()
+    #: Insurers first, the patient last.
+    shares: tuple[ShareLine, ...] = ()
+
+    @property
+    def insurers(self) -> tuple[ShareLine, ...]:
+        """Those who bear a part; empty for an invoice that is the patient's alone."""
+        return tuple(share for share in self.shares if share.insurer and share.covered_cents)
+
+
+def _shares(invoice: Invoice) -> tuple[ShareLine, ...]:
+    return tuple(
+        ShareLine(
+            payer=row.payer,
+            payer_label=str(row.get_payer_display()),
+            insurer=row.insurer,
+            third_party=row.third_party,
+            covered_cents=row.covered_cents,
+            amount_cents=row.amount_cents,
+            paid_cents=row.paid_cents,
+            written_off_cents=row.written_off_cents,
+            balance_cents=row.balance_cents if invoice.is_open else 0,
+        )
+        for row in invoice.shares.all()
+    )
 
 
 def _card(
@@ -116,10 +160,12 @@ def _card(
         total_cents=invoice.total_cents,
         paid_cents=invoice.paid_cents,
         balance_cents=invoice.balance_cents,
+        insurers_balance_cents=invoice.insurers_balance_cents,
         overdue=invoice.is_overdue(today),
         pdf_ready=bool(invoice.pdf_key),
         lines=lines,
         payments=payments,
+        shares=_shares(invoice),
     )
 
 
@@ -147,6 +193,7 @@ def invoice_card(*, actor: User, invoice_id: UUID) -> InvoiceCard:
             item.net_cents,
             item.vat_cents,
             item.total_cents,
+            item.discount_cents,
         )
         for item in invoice.items.all()
     )

@@ -19,8 +19,20 @@ M = TypeVar("M", bound=models.Model, covariant=True)
 #: What may still be written on an issued invoice: its course, what was paid, where its paper is. The seal too, once:
 #: the triggers see to that.
 OPEN_COLUMNS: Final = frozenset(
-    {"status", "paid_cents", "paid_at", "seal", "pdf_key", "pdf_sha256", "version", "changed_at"}
+    {
+        "status",
+        "paid_cents",
+        "written_off_cents",
+        "paid_at",
+        "seal",
+        "pdf_key",
+        "pdf_sha256",
+        "version",
+        "changed_at",
+    }
 )
+#: And on its shares.
+OPEN_SHARE_COLUMNS: Final = frozenset({"paid_cents", "written_off_cents"})
 _UNNUMBERED: Final = [status.value for status in UNNUMBERED]
 
 
@@ -59,6 +71,15 @@ class ItemQuerySet(PinnedQuerySet[M]):
 
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
+    update.alters_data = True  # type: ignore[attr-defined]
+
+
+class ShareQuerySet(ItemQuerySet[M]):
+    def update(self, **kwargs: Any) -> int:
+        if not OPEN_SHARE_COLUMNS.issuperset(kwargs):
+            self._refuse_issued()
+        return PinnedQuerySet.update(self, **kwargs)
+
     update.alters_data = True  # type: ignore[attr-defined]
 
 

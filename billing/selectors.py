@@ -28,12 +28,14 @@ def visible_invoices(actor: User) -> InvoiceQuerySet[Invoice]:
 
     A list that is disclosed needs an audit entry of its own: `open_list`.
     """
+    # With their shares: whoever looks at a list asks what each payer owes.
+    rows = Invoice.objects.prefetch_related("shares")
     if sees_all(actor):
-        return Invoice.objects.all()
+        return rows
     # A minor's secret care would be told by its invoice.
     sides = [stand.patient_id for stand in patient_side(actor).values() if not stand.restricted]
     ids = [one for side in sides for one in same_patient_ids(side)]
-    return Invoice.objects.filter(patient_id__in=ids).issued() if ids else Invoice.objects.none()
+    return rows.filter(patient_id__in=ids).issued() if ids else Invoice.objects.none()
 
 
 def find(actor: User, invoice_id: UUID) -> Invoice:

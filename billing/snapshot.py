@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import formats, translation
 
 from billing import legal, rules
-from billing.models import Invoice, InvoiceItem
+from billing.models import Invoice, InvoiceItem, InvoiceShare
 from medisecure.kernel import clock
 from medisecure.kernel.formats import format_cents
 from patients.interface import PatientCard, PractitionerCard
@@ -23,6 +23,7 @@ def take(
     patient: PatientCard,
     practitioner: PractitionerCard | None,
     lines: Sequence[rules.Line],
+    shares: Sequence[InvoiceShare] = (),
     credited: Invoice | None = None,
 ) -> dict[str, Any]:
     """The JSON that stays with the invoice for good: people, seller, mentions and terms, in the patient's language."""
@@ -38,6 +39,7 @@ def take(
         },
         "practitioner": practitioner.full_name if practitioner else "",
         "mentions": {reason: legal.EXEMPTION_MENTIONS[reason][language] for reason in reasons},
+        **_payers(shares),
         "terms": list((legal.CREDIT_TERMS if credited else legal.TERMS)[language]),
         "credited": {
             "number": credited.number,
@@ -49,6 +51,24 @@ def take(
     }
 
 
+def _payers(shares: Sequence[InvoiceShare]) -> dict[str, Any]:
+    """Who pays what, when it is not the patient alone."""
+    if all(share.payer == rules.Payer.PATIENT for share in shares):
+        return {}
+    return {
+        "payers": [
+            {
+                "payer": share.payer,
+                "insurer": share.insurer,
+                "third_party": share.third_party,
+                "covered_cents": share.covered_cents,
+                "amount_cents": share.amount_cents,
+            }
+            for share in shares
+        ]
+    }
+
+
 def local_day(invoice: Invoice) -> date:
     """The day of issue on the hospital's wall clock: the one that the paper shows and the year belongs to."""
     if invoice.issued_at is None:
@@ -57,7 +77,19 @@ def local_day(invoice: Invoice) -> date:
 
 
 def line_of(item: InvoiceItem) -> rules.Line:
-    return rules.Line(item.code, item.label, item.quantity, item.unit_price_cents, item.vat_rate, item.exemption)
+    return rules.Line(
+        item.code,
+        item.label,
+        item.quantity,
+        item.unit_price_cents,
+        item.vat_rate,
+        item.exemption,
+        item.discount_rate,
+        # With a rate the amount follows from it.
+        0 if item.discount_rate else item.discount_cents,
+        item.mandatory_rate,
+        item.complementary_rate,
+    )
 
 
 def paper(invoice: Invoice, items: Sequence[InvoiceItem]) -> dict[str, Any]:
@@ -93,6 +125,8 @@ def paper(invoice: Invoice, items: Sequence[InvoiceItem]) -> dict[str, Any]:
                     "quantity": _figure(item.quantity.normalize()),
                     "unit_price": format_cents(item.unit_price_cents),
                     "vat": _percent(item.vat_rate),
+                    "discount": format_cents(item.discount_cents) if item.discount_cents else "",
+                    "discount_rate": _percent(item.discount_rate),
                     "net": format_cents(item.net_cents),
                 }
                 for item in items
@@ -105,6 +139,16 @@ def paper(invoice: Invoice, items: Sequence[InvoiceItem]) -> dict[str, Any]:
                     "vat": format_cents(group.amounts.vat_cents),
                 }
                 for group in computed.groups
+            ],
+            "payers": [
+                {
+                    "payer": row["payer"],
+                    "insurer": row["insurer"],
+                    "third_party": row["third_party"],
+                    "covered": format_cents(row["covered_cents"]),
+                    "amount": format_cents(row["amount_cents"]),
+                }
+                for row in frozen.get("payers", [])
             ],
             "net": format_cents(invoice.net_cents),
             "vat_total": format_cents(invoice.vat_cents),

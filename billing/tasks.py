@@ -69,7 +69,9 @@ def announce(event: Event) -> None:
     with translation.override(patient.language):
         context = {
             "credit_note": invoice.kind == Invoice.Kind.CREDIT_NOTE,
-            "settled": invoice.status == Invoice.Status.PAID,
+            "settled": not invoice.balance_cents,
+            # What the patient is asked for, where insurers pay the rest.
+            "part": format_cents(invoice.balance_cents) if invoice.balance_cents != invoice.total_cents else "",
             "number": invoice.number,
             "total": format_cents(invoice.total_cents),
             "due_date": invoice.due_date,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from billing.seals import INVOICE_FIELDS
+from billing.seals import INVOICE_FIELDS, SHARE_FIELDS
 from medisecure.kernel.databases import BILLING
 from medisecure.kernel.triggers import Guard
 
@@ -45,6 +45,10 @@ def _conditions(vendor: str) -> Iterator[tuple[str, str, str, str]]:
     yield "item_insert_1", "billing_items", "INSERT", numbered("NEW")
     yield "item_update_1", "billing_items", "UPDATE", f"{numbered('OLD')} OR {numbered('NEW')}"
     yield "item_delete_1", "billing_items", "DELETE", numbered("OLD")
+    yield "share_insert_1", "invoice_shares", "INSERT", numbered("NEW")
+    moved = " OR ".join(differ(column) for column in ("id", "invoice_id", "position", *SHARE_FIELDS))
+    yield "share_update_1", "invoice_shares", "UPDATE", f"({numbered('OLD')} OR {numbered('NEW')}) AND ({moved})"
+    yield "share_delete_1", "invoice_shares", "DELETE", numbered("OLD")
     open_invoice = "EXISTS (SELECT 1 FROM invoices WHERE invoices.id = NEW.invoice_id AND invoices.status = 'issued')"
     yield "payment_insert_1", "payments", "INSERT", f"NOT {open_invoice}"
     yield "payment_update_1", "payments", "UPDATE", "1 = 1"
@@ -73,4 +77,4 @@ def statements(vendor: str) -> dict[str, str]:
     return found
 
 
-GUARD: Final = Guard(alias=BILLING, app_label="billing", prefix=PREFIX, table="payments", statements=statements)
+GUARD: Final = Guard(alias=BILLING, app_label="billing", prefix=PREFIX, table="invoice_shares", statements=statements)

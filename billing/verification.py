@@ -12,7 +12,7 @@ from typing import Final
 from django.db.models import Max, Q, Sum
 
 from billing import rules, seals, snapshot
-from billing.models import Invoice, InvoiceCounter, InvoiceItem, Payment
+from billing.models import Invoice, InvoiceCounter, InvoiceItem, InvoiceShare, Payment
 from medisecure.kernel import objects
 from medisecure.kernel.databases import BILLING
 from medisecure.kernel.transactions import atomic
@@ -26,6 +26,7 @@ class Problem(StrEnum):
     NUMBER = "number"
     ORDER = "order"
     TOTALS = "totals"
+    SHARES = "shares"
     PAID = "paid"
     CREDIT = "credit"
     SEAL = "seal"
@@ -92,7 +93,9 @@ def _series(
     name = f"{series}{year}"
     last, before, time = 0, seals.first(series, year), None
     known = True
-    while found := list(rows.filter(sequence__gt=last).order_by("sequence").prefetch_related("items")[:batch]):
+    while found := list(
+        rows.filter(sequence__gt=last).order_by("sequence").prefetch_related("items", "shares")[:batch]
+    ):
         paid = _paid(found)
         notes = _notes(found)
         for invoice in found:
@@ -100,10 +103,11 @@ def _series(
             gap = sequence != last + 1
             if gap:
                 yield Finding(Problem.GAP, rules.number(series, year, last + 1), rules.number(series, year, sequence))
-            items = list(invoice.items.all())
+            items, shares = list(invoice.items.all()), list(invoice.shares.all())
             yield from _of_itself(invoice, items, series, year, time)
+            yield from _of_its_shares(invoice, items, shares)
             yield from _of_the_others(invoice, paid.get(invoice.id, 0), notes)
-            yield from _of_its_seal(invoice, items, before, known=known and not gap)
+            yield from _of_its_seal(invoice, items, shares, before, known=known and not gap)
             if papers:
                 yield from _of_its_paper(invoice)
             if expect and invoice.seal == expect:
@@ -157,6 +161,29 @@ def _of_itself(
         yield Finding(Problem.TOTALS, number, "lines")
 
 
+def _of_its_shares(invoice: Invoice, items: Sequence[InvoiceItem], shares: Sequence[InvoiceShare]) -> Iterator[Finding]:
+    """The parts are the whole, and each is what the lines and their rates make it."""
+    number = invoice.number or ""
+    lines = [snapshot.line_of(item) for item in items]
+    computed = rules.totals(lines)
+    if computed.whole.total_cents != invoice.total_cents:
+        # Named already, and there is no whole to share.
+        return
+    asked = sum(share.amount_cents for share in shares)
+    if asked != invoice.total_cents:
+        yield Finding(Problem.SHARES, number, f"{asked} != {invoice.total_cents}")
+        return
+    third_party = {
+        rules.Payer(share.payer): share.third_party for share in shares if share.payer != rules.Payer.PATIENT
+    }
+    wanted = [
+        (part.payer, part.covered_cents, part.amount_cents) for part in rules.parts(lines, computed.lines, third_party)
+    ]
+    stored = [(share.payer, share.covered_cents, share.amount_cents) for share in shares]
+    if stored != wanted:
+        yield Finding(Problem.SHARES, number, f"{stored} != {[(str(payer), *cents) for payer, *cents in wanted]}")
+
+
 def _of_the_others(invoice: Invoice, paid: int, notes: dict[object, Invoice]) -> Iterator[Finding]:
     """Against its payments and its credit note. A payment may have come in between the two reads: what does not agree
     is read again, locked, before it is called a problem."""
@@ -184,17 +211,19 @@ def _paid_agrees(invoice: Invoice, paid: int) -> bool:
         return False
     if invoice.kind == Invoice.Kind.CREDIT_NOTE or invoice.status == Invoice.Status.CREDITED:
         return True
-    return invoice.status == rules.status_for(invoice.total_cents, paid).value
+    return invoice.status == rules.status_for(invoice.total_cents, paid + invoice.written_off_cents).value
 
 
-def _of_its_seal(invoice: Invoice, items: Sequence[InvoiceItem], before: str, *, known: bool) -> Iterator[Finding]:
+def _of_its_seal(
+    invoice: Invoice, items: Sequence[InvoiceItem], shares: Sequence[InvoiceShare], before: str, *, known: bool
+) -> Iterator[Finding]:
     number = invoice.number or ""
     if not invoice.seal:
         yield Finding(Problem.UNSEALED, number)
     elif not known:
         # Its seal follows one that is gone: nobody can say whether it fits.
         yield Finding(Problem.UNCHECKED, number)
-    elif invoice.seal != seals.seal(before, invoice, items):
+    elif invoice.seal != seals.seal(before, invoice, items, shares):
         yield Finding(Problem.SEAL, number)
 
 

@@ -103,7 +103,7 @@ from patients.services import (
     save_patient,
     update_contact,
 )
-from patients.sheets import Sheet, identity_sheet
+from patients.sheets import InsurerInForce, Sheet, identity_sheet, insurers_in_force
 from patients.stock import current_scan as current_duplicate_scan
 from patients.stock import run as run_duplicate_scan
 
@@ -142,6 +142,7 @@ __all__ = [
     "IncomingRow",
     "IncomingSpecialty",
     "InsurerEntry",
+    "InsurerInForce",
     "MergePart",
     "NewIdentifier",
     "NoteFilter",
@@ -174,6 +175,7 @@ __all__ = [
     "forget_record",
     "give_portal_access",
     "identity_sheet",
+    "insurers_in_force",
     "invite_patient",
     "is_patients_side",
     "letter_url",

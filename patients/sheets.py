@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 from patients.identifiers import IdentifierLine, identifiers_of, masked_or_unreadable
+from patients.merged import follow
 from patients.models import Coverage, EmergencyContact, IdentityCheck, Patient
 
 
@@ -107,6 +108,32 @@ def insurers_of(patient_id: UUID) -> list[InsurerLine]:
         )
         for row in rows.order_by("place", "id")
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class InsurerInForce:
+    """Who bears care on one day: no number, for whoever writes an invoice."""
+
+    id: UUID
+    #: "mandatory" or "complementary".
+    role: str
+    payer: str
+
+
+def insurers_in_force(patient_id: UUID, day: date) -> list[InsurerInForce]:
+    """At most one of each role: the first that is asked to pay and covers the day."""
+    rows = (
+        Coverage.objects.filter(patient_id=follow(patient_id), role__in=Coverage.Role.values)
+        .exclude(status__in=("entered-in-error", "cancelled", "draft"))
+        .order_by("place", "id")
+        .only("id", "role", "payer", "started_at", "ended_at")
+    )
+    found: dict[str, InsurerInForce] = {}
+    for row in rows:
+        first, last = _day(row.started_at), _day(row.ended_at)
+        if (first is None or first <= day) and (last is None or day <= last):
+            found.setdefault(row.role, InsurerInForce(row.id, row.role, row.payer))
+    return list(found.values())
 
 
 def checks_of(patient_id: UUID) -> list[CheckLine]:

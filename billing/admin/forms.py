@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django import forms
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from billing import rules, selectors
-from billing.models import Invoice, InvoiceItem, Payment
+from billing.models import PAYERS, Invoice, InvoiceItem, Payment
 from billing.services.lines import TEXTS
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
@@ -23,11 +25,66 @@ VAT_CHOICES: Final = [
     ("care", _("Exempt: care")),
     *((str(rate), f"{rate / 100:g} %".replace(".", ",")) for rate in rules.VAT_RATES),
 ]
-_FAULT_FIELDS: Final = {"unit_price_cents": "unit_price", "vat_rate": "vat", "exemption": "vat"}
+_FAULT_FIELDS: Final = {"unit_price_cents": "unit_price", "vat_rate": "vat", "exemption": "vat"} | {
+    "discount_rate": "discount",
+    "discount_cents": "discount",
+    "mandatory_rate": "mandatory",
+    "complementary_rate": "complementary",
+}
 
 
 def euros(**kwargs: Any) -> forms.DecimalField:
     return forms.DecimalField(max_digits=12, decimal_places=2, localize=True, **kwargs)
+
+
+def percent(**kwargs: Any) -> forms.DecimalField:
+    """Of the line's total. Empty is what the price list says."""
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "size": 5})
+    return forms.DecimalField(
+        max_digits=5,
+        decimal_places=2,
+        min_value=0,
+        max_value=100,
+        localize=True,
+        required=False,
+        widget=widget,
+        **kwargs,
+    )
+
+
+def basis_points(given: Decimal | None, listed: int) -> int:
+    return listed if given is None else int(given.scaleb(2))
+
+
+class DiscountField(forms.CharField):
+    """“10 %” is of the line's price, “5,00” an amount in euros. Gives (basis points, cents), one of them 0."""
+
+    widget = forms.TextInput(attrs={"size": 8})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=20, **kwargs)
+        self.widget.attrs["placeholder"] = _("10 % or 5.00")
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, tuple):
+            return value
+        rate, cents = value
+        if rate:
+            return f"{number_format(Decimal(rate).scaleb(-2).normalize())} %"
+        return number_format(to_decimal(cents), decimal_pos=2) if cents else ""
+
+    def clean(self, value: Any) -> tuple[int, int]:
+        text = re.sub(r"[\s€]", "", super().clean(value)).replace(",", ".")
+        if not text:
+            return 0, 0
+        found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,2})?)(%?)", text, re.ASCII)
+        if found is None:
+            raise forms.ValidationError(_("Write a percentage, as in 10 %, or euros, as in 5.00."))
+        amount = Decimal(found[1])
+        return (int(amount.scaleb(2)), 0) if found[2] else (0, to_cents(amount))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
 
 
 class ItemForm(forms.ModelForm[InvoiceItem]):
@@ -39,7 +96,10 @@ class ItemForm(forms.ModelForm[InvoiceItem]):
         label=_("Quantity"), max_digits=9, decimal_places=rules.QUANTITY_PLACES, initial=1, localize=True
     )
     unit_price = euros(label=_("Unit price before VAT (€)"), required=False)
+    discount = DiscountField(label=_("Discount"), required=False)
     vat = forms.ChoiceField(label=_("VAT"), choices=[("", _("As in the price list")), *VAT_CHOICES], required=False)
+    mandatory = percent(label=_("Mandatory insurer (%)"))
+    complementary = percent(label=_("Complementary insurer (%)"))
 
     class Meta:
         model = InvoiceItem
@@ -52,6 +112,9 @@ class ItemForm(forms.ModelForm[InvoiceItem]):
             self.initial["unit_price"] = to_decimal(item.unit_price_cents)
             self.initial["vat"] = str(item.vat_rate) if item.vat_rate else item.exemption
             self.initial["quantity"] = item.quantity.normalize()
+            self.initial["discount"] = (item.discount_rate, item.discount_cents)
+            self.initial["mandatory"] = Decimal(item.mandatory_rate).scaleb(-2)
+            self.initial["complementary"] = Decimal(item.complementary_rate).scaleb(-2)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
@@ -68,7 +131,12 @@ class ItemForm(forms.ModelForm[InvoiceItem]):
             rate, exemption = (int(vat), "") if vat.isdigit() else (0, vat)
         elif listed:
             rate, exemption = listed.vat_rate, listed.exemption
+        discount_rate, discount_cents = data.get("discount") or (0, 0)
         line = rules.Line(
+            discount_rate=discount_rate,
+            discount_cents=discount_cents,
+            mandatory_rate=basis_points(data.get("mandatory"), listed.mandatory_rate if listed else 0),
+            complementary_rate=basis_points(data.get("complementary"), listed.complementary_rate if listed else 0),
             code=code,
             label=data.get("label") or (listed.label_fr if listed else ""),
             quantity=data.get("quantity") or Decimal(0),
@@ -130,11 +198,15 @@ class DraftForm(forms.ModelForm[Invoice]):
 
     patient_id = PatientField(label=_("Patient’s record number"), max_length=40)
     practitioner_id = forms.TypedChoiceField(label=_("Practitioner"), required=False, empty_value=None)
+    mandatory_pays = forms.BooleanField(label=_("The mandatory insurer pays the hospital itself"), required=False)
+    complementary_pays = forms.BooleanField(
+        label=_("The complementary insurer pays the hospital itself"), required=False
+    )
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Invoice
-        fields = ("patient_id", "service_date", "practitioner_id", "version")
+        fields = ("patient_id", "service_date", "practitioner_id", "mandatory_pays", "complementary_pays", "version")
         # The browser's own field: the server's clock, which Django's speaks of, means nothing for a day.
         widgets = {"service_date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
@@ -143,12 +215,25 @@ class DraftForm(forms.ModelForm[Invoice]):
         if not self.instance._state.adding:
             # Whose invoice it is does not change: the page shows it as text.
             self.fields.pop("patient_id", None)
+        shares = {} if self.instance._state.adding else {row.payer: row for row in self.instance.shares.all()}
+        for payer in rules.INSURERS:
+            share = shares.get(payer.value)
+            if self.instance._state.adding or share is None:
+                self.fields.pop(f"{payer.value}_pays", None)
+            else:
+                self.initial[f"{payer.value}_pays"] = share.third_party
         if "practitioner_id" in self.fields:
             known = [(str(card.id), card.full_name) for card in practitioners()]
             now = self.instance.practitioner_id
             if now and str(now) not in dict(known):
                 known.append((str(now), str(_("as it is"))))
             self.fields["practitioner_id"].choices = [("", "—"), *known]  # type: ignore[attr-defined]
+
+    def third_party(self) -> dict[rules.Payer, bool] | None:
+        """What was chosen of the insurers that the page showed."""
+        data = self.cleaned_data
+        shown = {payer: data[f"{payer.value}_pays"] for payer in rules.INSURERS if f"{payer.value}_pays" in data}
+        return shown or None
 
     def clean_service_date(self) -> Any:
         day = self.cleaned_data.get("service_date")
@@ -161,13 +246,28 @@ class PaymentForm(forms.Form):
     """A payment at the counter. The hidden key makes a second press of the button the same payment."""
 
     amount = euros(label=_("Amount (€)"), min_value=Decimal("0.01"))
+    payer = forms.ChoiceField(label=_("Paid by"), choices=PAYERS, initial="patient")
     method = forms.ChoiceField(label=_("Method"), choices=Payment.Method.choices)
     reference = forms.CharField(label=_("Reference"), max_length=100, required=False)
     key = forms.UUIDField(widget=forms.HiddenInput)
 
     @classmethod
     def for_invoice(cls, invoice: Invoice) -> PaymentForm:
-        return cls(initial={"amount": to_decimal(invoice.balance_cents), "key": new_id()})
+        # Whoever owes something, the patient first: they are the one at the counter.
+        owing = [row for row in invoice.shares.all() if row.balance_cents]
+        share = next((row for row in owing if row.payer == rules.Payer.PATIENT), owing[0] if owing else None)
+        form = cls(initial={"amount": to_decimal(share.balance_cents), "payer": share.payer} if share else {})
+        form.initial["key"] = new_id()
+        field = cast(forms.ChoiceField, form.fields["payer"])
+        known = {row.payer: row for row in invoice.shares.all() if row.amount_cents}
+        field.choices = [
+            (code, f"{label}{colon(known[code].insurer)}") for code, label in PAYERS if code in known
+        ] or field.choices
+        return form
+
+
+def colon(name: str) -> str:
+    return f" · {name}" if name else ""
 
 
 class ReasonForm(forms.Form):

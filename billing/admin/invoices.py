@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -12,15 +12,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from billing import selectors, services
-from billing.admin.forms import DraftForm, ItemForm, ItemFormSet
+from billing import rules, selectors, services
+from billing.admin.forms import DraftForm, ItemFormSet
+from billing.admin.inlines import DraftItems, IssuedItems, Payments, Shares, actor_of
 from billing.admin.pages import PageViews
-from billing.models import Invoice, InvoiceItem, Payment
-from medisecure.accounts.models import User
+from billing.models import Invoice
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError
 from medisecure.kernel.formats import format_cents
@@ -32,10 +34,6 @@ MOST_AT_ONCE = 200
 
 def _short(day: date | None) -> str:
     return date_format(day, "SHORT_DATE_FORMAT") if day else "—"
-
-
-def actor_of(request: HttpRequest) -> User:
-    return cast(User, request.user)
 
 
 class Worklist(admin.SimpleListFilter):
@@ -60,77 +58,11 @@ class Worklist(admin.SimpleListFilter):
         return queryset
 
 
-class _Inline:
-    """Rights follow the invoice's: whoever may change a draft may change its lines."""
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return selectors.sees_all(actor_of(request))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_change_permission(request, obj)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_change_permission(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class DraftItems(_Inline, admin.TabularInline[InvoiceItem, Invoice]):
-    model = InvoiceItem
-    form = ItemForm
-    formset = ItemFormSet  # type: ignore[assignment]
-    fields = ("code", "label", "quantity", "unit_price", "vat")
-    extra = 2
-    verbose_name_plural = _("lines")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return actor_of(request).has_perm("billing.change_invoice" if obj else "billing.add_invoice")
-
-
-class IssuedItems(_Inline, admin.TabularInline[InvoiceItem, Invoice]):
-    model = InvoiceItem
-    fields = readonly_fields = ("code", "label", "count", "unit_price", "vat", "net", "total")
-    extra = 0
-    verbose_name_plural = _("lines")
-
-    @admin.display(description=_("quantity"))
-    def count(self, item: InvoiceItem) -> str:
-        # In French "1,000" reads as one and is taken for a thousand.
-        return number_format(item.quantity.normalize().__format__("f"))
-
-    @admin.display(description=_("unit price"))
-    def unit_price(self, item: InvoiceItem) -> str:
-        return format_cents(item.unit_price_cents)
-
-    @admin.display(description=_("VAT"))
-    def vat(self, item: InvoiceItem) -> str:
-        return format_cents(item.vat_cents) if item.vat_rate else item.get_exemption_display()
-
-    @admin.display(description=_("before VAT"))
-    def net(self, item: InvoiceItem) -> str:
-        return format_cents(item.net_cents)
-
-    @admin.display(description=_("total"))
-    def total(self, item: InvoiceItem) -> str:
-        return format_cents(item.total_cents)
-
-
-class Payments(_Inline, admin.TabularInline[Payment, Invoice]):
-    model = Payment
-    fields = readonly_fields = ("received_at", "amount", "method", "reference")
-    extra = 0
-
-    @admin.display(description=_("amount"))
-    def amount(self, payment: Payment) -> str:
-        return format_cents(payment.amount_cents)
-
-
 @admin.register(Invoice)
 class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
     form = DraftForm
     #: What decides what to do, within the width of a screen; the number tells an invoice from a credit note.
-    list_display = ("name", "who", "state", "total", "balance", "cared_on", "pay_by")
+    list_display = ("name", "who", "state", "total", "balance", "insurers_owe", "cared_on", "pay_by")
     list_display_links = ("name",)
     list_filter = (Worklist, "status", "kind")
     list_per_page = 50
@@ -197,7 +129,20 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
     def total(self, invoice: Invoice) -> str:
         return format_cents(invoice.total_cents)
 
-    @admin.display(description=_("still owed"))
+    @admin.display(description=_("shares of the payers"))
+    def split(self, invoice: Invoice) -> str:
+        """As it was when the draft was last saved."""
+        rows = [
+            (row.get_payer_display(), f" ({row.insurer})" if row.insurer else "", format_cents(row.amount_cents))
+            for row in invoice.shares.all()
+        ]
+        return format_html_join(mark_safe("<br>"), "{}{}: {}", rows) or "—"
+
+    @admin.display(description=_("insurers owe"))
+    def insurers_owe(self, invoice: Invoice) -> str:
+        return format_cents(invoice.insurers_balance_cents) if invoice.insurers_balance_cents else "—"
+
+    @admin.display(description=_("patient owes"))
     def balance(self, invoice: Invoice) -> str:
         return format_cents(invoice.balance_cents) if invoice.balance_cents else "—"
 
@@ -260,10 +205,11 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
         if obj is None:
             return ("patient_id", "service_date", "practitioner_id")
         if self.has_change_permission(request, obj):
-            return ("who", "service_date", "practitioner_id", "total", "version")
+            insured = tuple(f"{row.payer}_pays" for row in obj.shares.all() if row.payer != rules.Payer.PATIENT)
+            return ("who", "service_date", "practitioner_id", *insured, "total", "split", "version")
         fields = ["name", "kind", "state", "who", "practitioner", "service_date"]
         if obj.is_issued:
-            fields += ["issued_at", "due", "vat", "total", "paid", "balance"]
+            fields += ["issued_at", "due", "vat", "total", "paid", "balance", "insurers_owe"]
         if obj.credits_id:
             fields.append("credits")
         return [*fields, "reason"] if obj.reason else fields
@@ -272,13 +218,17 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
         if obj is None:
             return ()
         if self.has_change_permission(request, obj):
-            return ("who", "total")
+            return ("who", "total", "split")
         return self.get_fields(request, obj)
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> Any:
         if obj is None or self.has_change_permission(request, obj):
             return [DraftItems]
-        return [IssuedItems, Payments] if obj.kind == Invoice.Kind.INVOICE and obj.is_issued else [IssuedItems]
+        return (
+            [IssuedItems, Shares, Payments]
+            if obj.kind == Invoice.Kind.INVOICE and obj.is_issued
+            else [IssuedItems, Shares]
+        )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"patient_id": request.GET.get("patient", ""), "service_date": clock.today()}
@@ -328,7 +278,8 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
             "practitioner_id": UUID(str(practitioner)) if practitioner else None,
         }
         if change:
-            services.edit_draft(invoice_id=form.instance.pk, version=data.get("version") or 0, **common)
+            version, third_party = data.get("version") or 0, form.third_party()
+            services.edit_draft(invoice_id=form.instance.pk, version=version, third_party=third_party, **common)
         else:
             # The admin goes on with this object, whose id must be that of the draft that was made.
             form.instance.pk = services.create_draft(patient_id=data["patient_id"], **common).pk

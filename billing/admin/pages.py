@@ -49,7 +49,7 @@ class PageViews:
         found: list[tuple[str, Text]] = []
         if draft and may("billing.issue_invoice"):
             found.append(("issue", _("Issue")))
-        if invoice.balance_cents and may("billing.take_payment"):
+        if (invoice.balance_cents or invoice.insurers_balance_cents) and may("billing.take_payment"):
             found.append(("payment", _("Take a payment")))
         if invoice.pdf_key:
             found.append(("pdf", _("PDF")))
@@ -89,6 +89,7 @@ class PageViews:
                 actor=actor,
                 invoice_id=invoice_id,
                 amount_cents=to_cents(form.cleaned_data["amount"]),
+                payer=form.cleaned_data["payer"],
                 method=form.cleaned_data["method"],
                 reference=form.cleaned_data["reference"],
                 idempotency_key=str(form.cleaned_data["key"]),
@@ -197,6 +198,7 @@ class PageViews:
                 "patient": patient_card(invoice.patient_id),
                 "total": format_cents(invoice.total_cents),
                 "owed": format_cents(invoice.balance_cents) if invoice.balance_cents else "",
+                "insurers_owe": format_cents(invoice.insurers_balance_cents) if invoice.insurers_balance_cents else "",
             },
             status=422 if lines or form.errors else 200,
         )

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from billing import services
-from billing.admin.forms import VAT_CHOICES, euros
+from billing.admin.forms import VAT_CHOICES, basis_points, euros, percent
 from billing.admin.price_files import PriceFilePages
 from billing.models import Price
 from medisecure.accounts.models import User
@@ -20,6 +22,8 @@ from medisecure.kernel.money import to_cents
 class PriceForm(forms.ModelForm[Price]):
     amount = euros(label=_("Price before VAT (€)"), min_value=0)
     vat = forms.ChoiceField(label=_("VAT"), choices=VAT_CHOICES)
+    mandatory = percent(label=_("Mandatory insurer (%)"), initial=0)
+    complementary = percent(label=_("Complementary insurer (%)"), initial=0)
 
     class Meta:
         model = Price
@@ -31,10 +35,21 @@ class PriceAdmin(PriceFilePages, admin.ModelAdmin[Price]):
     """The price list. A price that was in force stays: a new one from another day takes its place."""
 
     form = PriceForm
-    list_display = ("code", "label_fr", "price", "vat", "appointment_type", "valid_from", "valid_until")
+    list_display = ("code", "label_fr", "price", "vat", "borne", "appointment_type", "valid_from", "valid_until")
     list_filter = ("vat_rate",)
     search_fields = ("code", "label_fr", "label_en")
-    fields = ("code", "label_fr", "label_en", "amount", "vat", "appointment_type", "valid_from", "valid_until")
+    fields = (
+        "code",
+        "label_fr",
+        "label_en",
+        "amount",
+        "vat",
+        "mandatory",
+        "complementary",
+        "appointment_type",
+        "valid_from",
+        "valid_until",
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return False
@@ -43,7 +58,17 @@ class PriceAdmin(PriceFilePages, admin.ModelAdmin[Price]):
         return False
 
     def get_fields(self, request: HttpRequest, obj: Price | None = None) -> Any:
-        shown = ("code", "label_fr", "label_en", "price", "vat", "appointment_type", "valid_from", "valid_until")
+        shown = (
+            "code",
+            "label_fr",
+            "label_en",
+            "price",
+            "vat",
+            "borne",
+            "appointment_type",
+            "valid_from",
+            "valid_until",
+        )
         return self.fields if obj is None else shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> Any:
@@ -56,6 +81,11 @@ class PriceAdmin(PriceFilePages, admin.ModelAdmin[Price]):
     @admin.display(description=_("VAT"), ordering="vat_rate")
     def vat(self, price: Price) -> str:
         return str(dict(VAT_CHOICES).get(str(price.vat_rate), "") or price.get_exemption_display())
+
+    @admin.display(description=_("insurers bear"))
+    def borne(self, price: Price) -> str:
+        rates = [rate for rate in (price.mandatory_rate, price.complementary_rate) if rate]
+        return " + ".join(f"{number_format(Decimal(rate).scaleb(-2).normalize())} %" for rate in rates) or "—"
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -77,6 +107,8 @@ class PriceAdmin(PriceFilePages, admin.ModelAdmin[Price]):
             price_cents=to_cents(data["amount"]),
             vat_rate=rate,
             exemption="" if rate else data["vat"],
+            mandatory_rate=basis_points(data["mandatory"], 0),
+            complementary_rate=basis_points(data["complementary"], 0),
             appointment_type=data["appointment_type"],
             valid_from=data["valid_from"],
             valid_until=data["valid_until"],

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.models import Invoice, InvoiceItem, Payment
+from billing.models import PAYERS, Invoice, InvoiceItem, InvoiceShare, Payment
 from medisecure.kernel import clock
 
 
@@ -28,10 +28,37 @@ class ItemOut(serializers.ModelSerializer[InvoiceItem]):
             "unit_price_cents",
             "vat_rate",
             "exemption",
+            "discount_rate",
+            "discount_cents",
+            "mandatory_rate",
+            "complementary_rate",
             "net_cents",
             "vat_cents",
             "total_cents",
         ]
+
+
+class ShareOut(serializers.ModelSerializer[InvoiceShare]):
+    """What one payer bears (`covered_cents`) and owes the hospital (`amount_cents`). The amounts add up to the total;
+    they differ where the patient pays for an insurer and is paid back by it (`third_party` false)."""
+
+    balance_cents = serializers.SerializerMethodField(help_text="What this payer still owes.")
+
+    class Meta:
+        model = InvoiceShare
+        fields = [
+            "payer",
+            "insurer",
+            "third_party",
+            "covered_cents",
+            "amount_cents",
+            "paid_cents",
+            "written_off_cents",
+            "balance_cents",
+        ]
+
+    def get_balance_cents(self, share: InvoiceShare) -> int:
+        return share.balance_cents if share.invoice.is_open else 0
 
 
 class PaymentOut(serializers.ModelSerializer[Payment]):
@@ -39,7 +66,7 @@ class PaymentOut(serializers.ModelSerializer[Payment]):
 
     class Meta:
         model = Payment
-        fields = ["id", "invoice_id", "amount_cents", "method", "reference", "received_at"]
+        fields = ["id", "invoice_id", "payer", "amount_cents", "method", "reference", "received_at"]
         extra_kwargs = {"invoice_id": {"read_only": True}}
 
 
@@ -48,7 +75,8 @@ class InvoiceOut(serializers.ModelSerializer[Invoice]):
 
     issued_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True, help_text="UTC.")
     credits_id = serializers.UUIDField(allow_null=True)
-    balance_cents = serializers.IntegerField(help_text="What is still owed.")
+    balance_cents = serializers.IntegerField(help_text="What the patient still owes, and nobody else.")
+    insurers_balance_cents = serializers.IntegerField(help_text="What insurers still owe: no debt of the patient's.")
     overdue = serializers.SerializerMethodField()
     pdf_ready = serializers.SerializerMethodField()
 
@@ -70,7 +98,9 @@ class InvoiceOut(serializers.ModelSerializer[Invoice]):
             "vat_cents",
             "total_cents",
             "paid_cents",
+            "written_off_cents",
             "balance_cents",
+            "insurers_balance_cents",
             "overdue",
             "pdf_ready",
             "version",
@@ -87,16 +117,18 @@ class InvoiceOut(serializers.ModelSerializer[Invoice]):
 
 class InvoiceDetailOut(InvoiceOut):
     items = ItemOut(many=True)
+    shares = ShareOut(many=True)
     payments = PaymentOut(many=True)
 
     class Meta(InvoiceOut.Meta):
-        fields = [*InvoiceOut.Meta.fields, "items", "payments"]
+        fields = [*InvoiceOut.Meta.fields, "items", "shares", "payments"]
         read_only_fields = fields
 
 
 class PaymentIn(serializers.Serializer[dict[str, Any]]):
     amount_cents = serializers.IntegerField(min_value=1, max_value=10**12)
     method = serializers.ChoiceField(choices=Payment.Method.choices)
+    payer = serializers.ChoiceField(choices=PAYERS, required=False, default="patient")
     reference = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:

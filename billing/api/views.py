@@ -40,7 +40,7 @@ def _actor(request: Request) -> User:
 
 
 def _detail(invoice: Invoice) -> dict[str, Any]:
-    found = Invoice.objects.prefetch_related("items", "payments").get(id=invoice.id)
+    found = Invoice.objects.prefetch_related("items", "shares", "payments").get(id=invoice.id)
     return dict(InvoiceDetailOut(found).data)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from billing import rules, selectors
 from billing.models import Invoice, Price
 from billing.services import lines as draft_lines
+from billing.services import payers
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.databases import BILLING
@@ -27,7 +28,14 @@ ADD, CHANGE = "billing.add_invoice", "billing.change_invoice"
 def line_from_price(price: Price, *, quantity: Decimal = Decimal(1)) -> rules.Line:
     """A line as the price list has it. Drafts speak the hospital's language; issuing turns to the patient's."""
     return rules.Line(
-        price.code, price.label(settings.LANGUAGE_CODE), quantity, price.price_cents, price.vat_rate, price.exemption
+        price.code,
+        price.label(settings.LANGUAGE_CODE),
+        quantity,
+        price.price_cents,
+        price.vat_rate,
+        price.exemption,
+        mandatory_rate=price.mandatory_rate,
+        complementary_rate=price.complementary_rate,
     )
 
 
@@ -51,7 +59,8 @@ def draft_for_appointment(
         service_date=service_date,
     )
     prices = selectors.prices_for_type(type_code, service_date)
-    draft_lines.write(invoice, [line_from_price(price) for price in prices])
+    covers = payers.covers_on(patient_id, service_date)
+    draft_lines.write(invoice, [line_from_price(price) for price in prices], covers)
     invoice.refresh_from_db()
     return invoice
 
@@ -63,8 +72,13 @@ def create_draft(
     lines: Sequence[rules.Line] = (),
     service_date: date | None = None,
     practitioner_id: UUID | None = None,
+    third_party: Mapping[rules.Payer, bool] | None = None,
 ) -> Invoice:
-    """A draft by hand. Raises `Refused`, `NotFound` for an unknown patient, `Invalid` for a line or date."""
+    """A draft by hand, shared with the insurers that the patient has on the day of care; `third_party` says of each
+    whether it pays the hospital itself, which it does when nothing is said.
+
+    Raises `Refused`, `NotFound` for an unknown patient, `Invalid` for a line or date.
+    """
     selectors.require(actor, ADD)
     patient_card(patient_id)  # raises NotFound
     if (current := follow(patient_id)) != patient_id:
@@ -72,15 +86,20 @@ def create_draft(
     _check_context(service_date, practitioner_id)
     draft_lines.check(lines)
     selectors.audit(actor=actor, patient_id=patient_id, action="create")
-    return _create(patient_id, lines, service_date, practitioner_id)
+    covers = payers.covers_on(patient_id, service_date, third_party)
+    return _create(patient_id, lines, service_date, practitioner_id, covers)
 
 
 @transactional(BILLING)
 def _create(
-    patient_id: UUID, lines: Sequence[rules.Line], service_date: date | None, practitioner_id: UUID | None
+    patient_id: UUID,
+    lines: Sequence[rules.Line],
+    service_date: date | None,
+    practitioner_id: UUID | None,
+    covers: Sequence[payers.Cover],
 ) -> Invoice:
     invoice = Invoice.objects.create(patient_id=patient_id, service_date=service_date, practitioner_id=practitioner_id)
-    draft_lines.write(invoice, lines)
+    draft_lines.write(invoice, lines, covers)
     invoice.refresh_from_db()
     return invoice
 
@@ -93,8 +112,10 @@ def edit_draft(
     lines: Sequence[rules.Line],
     service_date: date | None = None,
     practitioner_id: UUID | None = None,
+    third_party: Mapping[rules.Payer, bool] | None = None,
 ) -> Invoice:
-    """Replace what a draft charges. `version` is the one the caller has seen.
+    """Replace what a draft charges. `version` is the one the caller has seen. The insurers are read anew;
+    `third_party` None leaves them paying as they do.
 
     Raises `Stale` when somebody changed it since, `InvoiceIssued` when it has left the drafts, `Invalid` for a line.
     """
@@ -103,7 +124,10 @@ def edit_draft(
     _check_context(service_date, practitioner_id)
     draft_lines.check(lines)
     selectors.audit(actor=actor, patient_id=invoice.patient_id, action="change", invoice_id=invoice.id)
-    return _edit(invoice_id, version, lines, service_date, practitioner_id)
+    if third_party is None:
+        third_party = payers.chosen_of(invoice)
+    covers = payers.covers_on(invoice.patient_id, service_date, third_party)
+    return _edit(invoice_id, version, lines, service_date, practitioner_id, covers)
 
 
 @transactional(BILLING)
@@ -113,12 +137,14 @@ def _edit(
     lines: Sequence[rules.Line],
     service_date: date | None,
     practitioner_id: UUID | None,
+    covers: Sequence[payers.Cover],
 ) -> Invoice:
     invoice = lock_draft(invoice_id)
     if invoice.version != version:
         raise Stale
     Invoice.objects.filter(id=invoice.id).update(service_date=service_date, practitioner_id=practitioner_id)
-    draft_lines.write(invoice, lines)
+    invoice.refresh_from_db()
+    draft_lines.write(invoice, lines, covers)
     invoice.refresh_from_db()
     return invoice
 

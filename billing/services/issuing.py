@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,13 +13,14 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from billing import rules, seals, selectors, snapshot
-from billing.models import Invoice, InvoiceCounter, InvoiceItem, Price
+from billing.models import Invoice, InvoiceCounter, InvoiceItem, InvoiceShare, Price
 from billing.services import lines as draft_lines
+from billing.services import outdated, payers
 from billing.services.drafts import clean_reason, lock_draft
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.databases import BILLING
-from medisecure.kernel.errors import Invalid, InvoiceNotOpen, NotFound
+from medisecure.kernel.errors import DraftOutdated, Invalid, InvoiceNotOpen, NotFound
 from medisecure.kernel.outbox import emit
 from medisecure.kernel.transactions import transactional
 from patients.interface import PatientCard, PractitionerCard, patient_card, practitioner_card
@@ -29,7 +31,9 @@ ISSUE = "billing.issue_invoice"
 def issue_invoice(*, actor: User, invoice_id: UUID) -> Invoice:
     """Give the draft its number and its date and freeze it; it cannot change any more.
 
-    Raises `NotFound`, `Refused`, `InvoiceIssued` when it is a draft no more, `Invalid` when it has no line.
+    Raises `NotFound`, `Refused`, `InvoiceIssued` when it is a draft no more, `Invalid` when it has no line, and
+    `DraftOutdated` when the price list or the patient's insurers have changed since it was last saved: what is issued
+    is what somebody has seen.
     """
     invoice = selectors.find(actor, invoice_id)
     selectors.require(actor, ISSUE)
@@ -37,7 +41,8 @@ def issue_invoice(*, actor: User, invoice_id: UUID) -> Invoice:
     # People live in another database: they are read before the transaction, so that it holds its locks for as short
     # as can be.
     patient, practitioner = patient_card(invoice.patient_id), _practitioner(invoice)
-    return _issue(invoice_id, actor.id, patient, practitioner)
+    covers = payers.covers_on(invoice.patient_id, invoice.service_date, payers.chosen_of(invoice))
+    return _issue(invoice_id, actor.id, patient, practitioner, covers)
 
 
 def _practitioner(invoice: Invoice) -> PractitionerCard | None:
@@ -45,18 +50,28 @@ def _practitioner(invoice: Invoice) -> PractitionerCard | None:
 
 
 @transactional(BILLING)
-def _issue(invoice_id: UUID, actor_id: UUID, patient: PatientCard, practitioner: PractitionerCard | None) -> Invoice:
+def _issue(
+    invoice_id: UUID,
+    actor_id: UUID,
+    patient: PatientCard,
+    practitioner: PractitionerCard | None,
+    covers: Sequence[payers.Cover],
+) -> Invoice:
     invoice = lock_draft(invoice_id)
-    lines = [snapshot.line_of(item) for item in invoice.items.all()]
+    items = list(invoice.items.all())
+    lines = [snapshot.line_of(item) for item in items]
     if not lines:
         raise Invalid({"lines": [_("Add at least one line.")]})
+    if changed := outdated.changes(invoice, items, covers):
+        raise DraftOutdated(errors=changed)
     spoken = _in_language_of(patient, lines, invoice.service_date or clock.today())
     # Computed again from the lines themselves: whatever the draft's totals said, the paper's are right.
-    draft_lines.write(invoice, spoken)
+    draft_lines.write(invoice, spoken, payers.covers_of(invoice))
+    shares = list(InvoiceShare.objects.filter(invoice=invoice))
     _number(
         invoice,
         actor_id=actor_id,
-        frozen=snapshot.take(patient=patient, practitioner=practitioner, lines=spoken),
+        frozen=snapshot.take(patient=patient, practitioner=practitioner, lines=spoken, shares=shares),
         days=rules.PAYMENT_DAYS,
     )
     return invoice
@@ -70,7 +85,7 @@ def _in_language_of(patient: PatientCard, lines: Sequence[rules.Line], on: date)
         price = known.get(line.code)
         if price is not None and line.label in (price.label_fr, price.label_en):
             label = price.label(patient.language)
-            line = rules.Line(line.code, label, line.quantity, line.unit_price_cents, line.vat_rate, line.exemption)
+            line = replace(line, label=label)
         found.append(line)
     return found
 
@@ -109,7 +124,12 @@ def _seal(invoice: Invoice) -> None:
     rows = Invoice.objects.filter(series=series, year=year, sequence=sequence - 1)
     before = rows.values_list("seal", flat=True).first() if sequence > 1 else None
     # Over the rows as they are stored, which is what a later check reads.
-    invoice.seal = seals.seal(before or seals.first(series, year), invoice, InvoiceItem.objects.filter(invoice=invoice))
+    invoice.seal = seals.seal(
+        before or seals.first(series, year),
+        invoice,
+        InvoiceItem.objects.filter(invoice=invoice),
+        InvoiceShare.objects.filter(invoice=invoice),
+    )
     Invoice.objects.filter(id=invoice.id).update(seal=invoice.seal)
 
 
@@ -166,8 +186,15 @@ def _credit(
         service_date=invoice.service_date,
         reason=reason,
     )
-    draft_lines.write(note, lines)
-    frozen = snapshot.take(patient=patient, practitioner=practitioner, lines=lines, credited=invoice)
+    # The same lines for the same payers: it takes back from each what the invoice asked of them.
+    draft_lines.write(note, lines, payers.covers_of(invoice))
+    frozen = snapshot.take(
+        patient=patient,
+        practitioner=practitioner,
+        lines=lines,
+        shares=list(InvoiceShare.objects.filter(invoice=note)),
+        credited=invoice,
+    )
     _number(note, actor_id=actor_id, frozen=frozen, days=0)
     Invoice.objects.filter(id=invoice.id).update(
         status=Invoice.Status.CREDITED, version=F("version") + 1, changed_at=note.issued_at

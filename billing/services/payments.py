@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from billing import rules, selectors
-from billing.models import Invoice, Payment
+from billing.models import Invoice, InvoiceShare, Payment
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.databases import BILLING
@@ -31,9 +31,16 @@ class Recorded:
 
 
 def record_payment(
-    *, actor: User, invoice_id: UUID, amount_cents: int, method: str, reference: str = "", idempotency_key: str
+    *,
+    actor: User,
+    invoice_id: UUID,
+    amount_cents: int,
+    method: str,
+    reference: str = "",
+    idempotency_key: str,
+    payer: str = rules.Payer.PATIENT.value,
 ) -> Recorded:
-    """Record money received for an issued invoice, which is paid when nothing is owed any more.
+    """Record money received from one payer of an issued invoice, which is paid when nobody owes anything any more.
 
     The same `idempotency_key` with the same content is the same payment; with other content it is `Invalid`, as are an
     amount that is not positive or above what is owed, and an unknown method. Raises `NotFound`, `Refused`,
@@ -43,6 +50,7 @@ def record_payment(
     selectors.require(actor, TAKE)
     wanted = Payment(
         invoice_id=invoice_id,
+        payer=payer,
         amount_cents=amount_cents,
         method=method,
         reference=reference.strip(),
@@ -65,6 +73,8 @@ def _check(wanted: Payment) -> None:
     errors: dict[str, list[object]] = {}
     if wanted.amount_cents <= 0:
         errors["amount_cents"] = [_("Enter an amount above zero.")]
+    if wanted.payer not in set(rules.Payer):
+        errors["payer"] = [_("Unknown payer.")]
     if wanted.method not in Payment.Method.values:
         errors["method"] = [_("Unknown method of payment.")]
     if len(wanted.reference) > 100 or not wanted.reference.isprintable():
@@ -81,7 +91,8 @@ def _same(wanted: Payment) -> Payment | None:
     if found is None:
         return None
     if any(
-        getattr(found, name) != getattr(wanted, name) for name in ("invoice_id", "amount_cents", "method", "reference")
+        getattr(found, name) != getattr(wanted, name)
+        for name in ("invoice_id", "payer", "amount_cents", "method", "reference")
     ):
         raise Invalid({"idempotency_key": [_("This key belongs to another payment.")]})
     return found
@@ -96,21 +107,24 @@ def _record(wanted: Payment) -> Recorded:
     found = _same(wanted)
     if found is not None:
         return Recorded(found, created=False)
-    if invoice.kind != Invoice.Kind.INVOICE or invoice.status not in (Invoice.Status.ISSUED, Invoice.Status.PAID):
+    if not invoice.is_open:
         raise InvoiceNotOpen
-    owed = invoice.balance_cents
-    if wanted.amount_cents > owed:
+    share = InvoiceShare.objects.filter(invoice=invoice, payer=wanted.payer).first()
+    owed = share.balance_cents if share else 0
+    if share is None or wanted.amount_cents > owed:
         raise Invalid({"amount_cents": [_("Only %(owed)s is still owed.") % {"owed": format_cents(owed)}]})
     payment = Payment.objects.create(
         invoice_id=wanted.invoice_id,
+        payer=wanted.payer,
         amount_cents=wanted.amount_cents,
         method=wanted.method,
         reference=wanted.reference,
         taken_by=wanted.taken_by,
         idempotency_key=wanted.idempotency_key,
     )
+    InvoiceShare.objects.filter(id=share.id).update(paid_cents=F("paid_cents") + payment.amount_cents)
     paid = invoice.paid_cents + payment.amount_cents
-    status = rules.status_for(invoice.total_cents, paid)
+    status = rules.status_for(invoice.total_cents, paid + invoice.written_off_cents)
     now = clock.now()
     Invoice.objects.filter(id=invoice.id).update(
         paid_cents=paid,

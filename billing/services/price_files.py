@@ -1,7 +1,8 @@
 """The price list as a CSV file: out, and in again with a preview of what each line would do.
 
 Columns: code; label_fr; label_en; price (euros before VAT, at most two decimals, point or comma); vat (a rate in
-percent, or "care" for care, which is exempt); appointment_type; valid_from and valid_until (2026-01-31 or 31/01/2026).
+percent, or "care" for care, which is exempt); appointment_type; valid_from and valid_until (2026-01-31 or 31/01/2026);
+mandatory and complementary (the parts that the insurers bear, in percent, empty for none).
 """
 
 from __future__ import annotations
@@ -31,8 +32,19 @@ from medisecure.kernel.errors import Invalid, Refused, Stale
 from medisecure.kernel.money import to_cents, to_decimal
 from medisecure.kernel.transactions import transactional
 
-COLUMNS: Final = ("code", "label_fr", "label_en", "price", "vat", "appointment_type", "valid_from", "valid_until")
-_NEEDED: Final = frozenset(COLUMNS) - {"appointment_type", "valid_until"}
+COLUMNS: Final = (
+    "code",
+    "label_fr",
+    "label_en",
+    "price",
+    "vat",
+    "appointment_type",
+    "valid_from",
+    "valid_until",
+    "mandatory",
+    "complementary",
+)
+_NEEDED: Final = frozenset(COLUMNS) - {"mandatory", "complementary", "appointment_type", "valid_until"}
 MOST_BYTES: Final = 1_000_000
 MOST_LINES: Final = 10_000
 _AMOUNT: Final = re.compile(r"\d{1,9}(?:[.,]\d{1,2})?", re.ASCII)
@@ -152,12 +164,18 @@ def export(prices: Iterable[Price]) -> Iterator[str]:
                 price.label_fr,
                 price.label_en,
                 f"{to_decimal(price.price_cents)}",
-                f"{Decimal(price.vat_rate).scaleb(-2).normalize():f}" if price.vat_rate else price.exemption,
+                _percent(price.vat_rate) if price.vat_rate else price.exemption,
                 price.appointment_type,
                 price.valid_from.isoformat(),
                 price.valid_until.isoformat() if price.valid_until else "",
+                _percent(price.mandatory_rate) if price.mandatory_rate else "",
+                _percent(price.complementary_rate) if price.complementary_rate else "",
             )
         )
+
+
+def _percent(basis_points: int) -> str:
+    return f"{Decimal(basis_points).scaleb(-2).normalize():f}"
 
 
 def refused_lines(made: Plan) -> Iterator[str]:
@@ -259,6 +277,8 @@ def _values(price: Price) -> tuple[Any, ...]:
         price.price_cents,
         price.vat_rate,
         price.exemption,
+        price.mandatory_rate,
+        price.complementary_rate,
         price.appointment_type,
         price.valid_from,
         price.valid_until,
@@ -274,6 +294,9 @@ def _price(line: Line) -> Price | None:
     vat = _vat(cells["vat"])
     if vat is None:
         line.faults.append(("vat", _("Write “care” or one of the rates: %(rates)s.") % {"rates": _rates()}))
+    borne = {name: _rate(cells[name]) if cells[name] else 0 for name in ("mandatory", "complementary")}
+    for name in [name for name, rate in borne.items() if rate is None]:
+        line.faults.append((name, _("Write a percentage from 0 to 100, as in 70, or nothing.")))
     begin = _day(cells["valid_from"])
     if begin is None:
         line.faults.append(("valid_from", _("Write a day as in 2026-01-31.")))
@@ -295,6 +318,8 @@ def _price(line: Line) -> Price | None:
         price_cents=to_cents(Decimal(amount.replace(",", "."))),
         vat_rate=vat,
         exemption="" if vat else rules.Exemption.CARE.value,
+        mandatory_rate=borne["mandatory"] or 0,
+        complementary_rate=borne["complementary"] or 0,
         appointment_type=cells["appointment_type"],
         valid_from=begin,
         valid_until=end,
@@ -303,6 +328,7 @@ def _price(line: Line) -> Price | None:
         check_price(price)
     except Invalid as error:
         names = {"price_cents": "price", "vat_rate": "vat", "exemption": "vat"}
+        names |= {"mandatory_rate": "mandatory", "complementary_rate": "complementary"}
         line.faults += [(names.get(name, name), text) for name, texts in error.errors.items() for text in texts]
         return None
     return price
@@ -313,10 +339,17 @@ def _vat(text: str) -> int | None:
     text = re.sub(r"[\s%]", "", text).replace(",", ".").lower()
     if text == rules.Exemption.CARE.value:
         return 0
+    rate = _rate(text)
+    return rate if rate in rules.VAT_RATES else None
+
+
+def _rate(text: str) -> int | None:
+    """A percentage in basis points, None for what is none."""
+    text = re.sub(r"[\s%]", "", text).replace(",", ".")
     if not re.fullmatch(r"\d{1,3}(?:\.\d{1,2})?", text, re.ASCII):
         return None
     rate = int(Decimal(text).scaleb(2))
-    return rate if rate in rules.VAT_RATES else None
+    return rate if rate <= rules.WHOLE else None
 
 
 def _rates() -> str:

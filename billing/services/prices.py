@@ -29,6 +29,8 @@ def create_price(
     price_cents: int,
     vat_rate: int = 0,
     exemption: str = "care",
+    mandatory_rate: int = 0,
+    complementary_rate: int = 0,
     appointment_type: str = "",
     valid_from: date,
     valid_until: date | None = None,
@@ -46,6 +48,8 @@ def create_price(
         "price_cents": price_cents,
         "vat_rate": vat_rate,
         "exemption": exemption,
+        "mandatory_rate": mandatory_rate,
+        "complementary_rate": complementary_rate,
         "appointment_type": appointment_type.strip(),
         "valid_from": valid_from,
         "valid_until": valid_until,
@@ -67,7 +71,16 @@ def check_price(price: Price) -> None:
     """Raises `Invalid` by field for a price that cannot stand in the list, whatever else does."""
     errors: dict[str, list[str | Promise]] = {}
     for field, label in (("label_fr", price.label_fr), ("label_en", price.label_en)):
-        line = rules.Line(price.code, label, Decimal(1), price.price_cents, price.vat_rate, price.exemption)
+        line = rules.Line(
+            price.code,
+            label,
+            Decimal(1),
+            price.price_cents,
+            price.vat_rate,
+            price.exemption,
+            mandatory_rate=price.mandatory_rate,
+            complementary_rate=price.complementary_rate,
+        )
         names = {"label": field, "unit_price_cents": "price_cents"}
         errors |= {names.get(name, name): [TEXTS[fault]] for name, fault in rules.line_faults(line).items()}
     if not price.code:

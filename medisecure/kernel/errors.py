@@ -163,6 +163,11 @@ class InvoiceIssued(Conflict):
     title = _("An issued invoice cannot be changed. Correct it with a credit note.")
 
 
+class DraftOutdated(Conflict):
+    code = "draft-outdated"
+    title = _("Prices or insurers have changed since the draft was saved. Open it, look at it, and save it again.")
+
+
 class InvoiceNotOpen(Conflict):
     code = "invoice-not-open"
     title = _("This is possible only on an invoice that is issued and not cancelled.")

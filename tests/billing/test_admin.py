@@ -230,7 +230,7 @@ def test_the_action_asks_first_and_names_what_it_could_not_issue(
 def test_the_button_pressed_twice_takes_one_payment(carol: User, signed_in: SignedIn, issued: MakeInvoice) -> None:
     client, found = signed_in(carol), issued()
     form = client.get(page("payment", found)).context["form"]
-    data = {"amount": "10,00", "method": "cash", "reference": "", "key": str(form.initial["key"])}
+    data = {"amount": "10,00", "payer": "patient", "method": "cash", "reference": "", "key": str(form.initial["key"])}
     for _ in range(2):
         assert client.post(page("payment", found), data).status_code == 302
     assert [payment.amount_cents for payment in Payment.objects.all()] == [1000]

@@ -240,10 +240,10 @@ def test_a_list_costs_the_same_for_one_and_for_many(carol: User, draft: MakeInvo
     for _ in range(12):
         draft()
     assert counted(client, "/api/invoices") == few
-    assert few[1] == 2  # the count and the page
+    assert few[1] == 3  # the count, the page, and its shares
 
 
-def test_one_invoice_costs_four_queries(carol: User, issued: MakeInvoice) -> None:
+def test_one_invoice_costs_six_queries(carol: User, issued: MakeInvoice) -> None:
     found = issued(lines=[CONSULTATION] * 10)
-    # found, read again with its lines and payments
-    assert counted(api(carol), f"/api/invoices/{found.id}")[1] == 4
+    # found with its shares, read again with its lines, shares and payments
+    assert counted(api(carol), f"/api/invoices/{found.id}")[1] == 6

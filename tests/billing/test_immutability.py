@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connections
 
-from billing.models import Invoice, InvoiceCounter, InvoiceItem, Payment
+from billing.models import Invoice, InvoiceCounter, InvoiceItem, InvoiceShare, Payment
 from billing.services import record_payment
 from medisecure.accounts.models import User
 from medisecure.kernel.databases import BILLING
@@ -147,6 +147,10 @@ def test_raw_sql_cannot_make_it_a_draft_again(paid_in_part: Invoice) -> None:
     "statement",
     [
         "DELETE FROM billing_items",
+        "DELETE FROM invoice_shares",
+        "UPDATE invoice_shares SET amount_cents = 1, covered_cents = 1",
+        "UPDATE invoice_shares SET payer = 'mandatory', third_party = 1",
+        "UPDATE invoice_shares SET insurer = 'Other'",
         "DELETE FROM payments",
         "UPDATE payments SET amount_cents = 1",
         "UPDATE billing_items SET label = 'x'",
@@ -176,6 +180,7 @@ def test_drafts_may_change_and_go(draft: MakeInvoice) -> None:
     found = draft()
     raw("UPDATE invoices SET service_date = NULL WHERE id = %s", as_stored(found.id))
     InvoiceItem.objects.filter(invoice=found).delete()
+    InvoiceShare.objects.filter(invoice=found).delete()
     Invoice.objects.get(id=found.id).delete()
     assert not Invoice.objects.exists()
 

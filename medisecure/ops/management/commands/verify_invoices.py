@@ -18,6 +18,7 @@ _SENTENCES = {
     InvoiceProblem.NUMBER: "{number}: bears another number, {detail}",
     InvoiceProblem.ORDER: "{number}: its date does not fit its number ({detail})",
     InvoiceProblem.TOTALS: "{number}: its amounts do not follow from its lines ({detail})",
+    InvoiceProblem.SHARES: "{number}: the parts of its payers are not what its lines make them ({detail})",
     InvoiceProblem.PAID: "{number}: its state and what is noted as paid do not follow from its payments ({detail})",
     InvoiceProblem.CREDIT: "{number}: the credit note and the invoice that it cancels do not agree {detail}",
     InvoiceProblem.SEAL: "{number}: was altered after it was issued, or put in the place of another one",

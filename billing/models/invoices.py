@@ -1,78 +1,30 @@
-"""Invoices, their lines, the payments, the counters that number them, and the price list.
-
-A draft may change; an issued invoice may not (`billing.querysets`, and the triggers of migration 0002). Patients,
-practitioners, appointments and accounts live in other databases: their ids are kept, and what an invoice prints of
-them is frozen in `snapshot` when it is issued.
-"""
+"""Invoices, their lines, who pays which part of them, and the counters that number them."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from billing import rules
-from billing.querysets import OPEN_COLUMNS, InvoiceQuerySet, ItemQuerySet, PaymentQuerySet
+from billing.models.prices import EXEMPTIONS, insurers_within_whole, vat_is_explained
+from billing.querysets import OPEN_COLUMNS, OPEN_SHARE_COLUMNS, InvoiceQuerySet, ItemQuerySet, ShareQuerySet
 from medisecure.kernel import clock
 from medisecure.kernel.errors import InvoiceIssued
-from medisecure.kernel.merges import MergeFields, MoveFields
 from medisecure.kernel.models import Model
-from medisecure.kernel.outbox import InboxFields, OutboxFields
-
-EXEMPTIONS = [(rules.Exemption.CARE.value, _("Care to a person"))]
 
 InvoiceManager = models.Manager.from_queryset(InvoiceQuerySet)
 ItemManager = models.Manager.from_queryset(ItemQuerySet)
-PaymentManager = models.Manager.from_queryset(PaymentQuerySet)
+ShareManager = models.Manager.from_queryset(ShareQuerySet)
 
-
-def _vat_is_explained(name: str) -> models.CheckConstraint:
-    """A rate, or a reason why there is none; never both and never neither."""
-    return models.CheckConstraint(
-        condition=Q(vat_rate__gt=0, vat_rate__lte=rules.MAX_VAT_RATE, exemption="")
-        | (Q(vat_rate=0) & ~Q(exemption="")),
-        name=name,
-    )
-
-
-class Price(Model):
-    """What an act or a product costs, from one day to another."""
-
-    code = models.CharField(_("code"), max_length=40)
-    label_fr = models.CharField(_("label in French"), max_length=200)
-    label_en = models.CharField(_("label in English"), max_length=200)
-    price_cents = models.BigIntegerField(_("price before VAT (cents)"))
-    vat_rate = models.PositiveIntegerField(_("VAT rate (basis points)"), default=0)
-    exemption = models.CharField(_("VAT exemption"), max_length=20, choices=EXEMPTIONS, blank=True, default="care")
-    #: A completed appointment of this type is charged with this price.
-    appointment_type = models.CharField(_("type of appointment"), max_length=40, blank=True, db_index=True)
-    valid_from = models.DateField(_("valid from"))
-    valid_until = models.DateField(_("valid until"), null=True, blank=True, help_text=_("The last day, included."))
-
-    class Meta(Model.Meta):
-        db_table = "price_list"
-        verbose_name = _("price")
-        verbose_name_plural = _("price list")
-        ordering = ["code", "-valid_from"]
-        constraints = [
-            models.UniqueConstraint(fields=["code", "valid_from"], name="price_once_a_day"),
-            models.CheckConstraint(
-                condition=Q(price_cents__gte=0, price_cents__lte=rules.MAX_UNIT_PRICE_CENTS), name="price_in_bounds"
-            ),
-            models.CheckConstraint(
-                condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")), name="price_dates"
-            ),
-            _vat_is_explained("price_vat"),
-        ]
-
-    def __str__(self) -> str:
-        return self.code
-
-    def label(self, language: str) -> str:
-        return self.label_en if language == "en" else self.label_fr
+PAYERS = [
+    (rules.Payer.MANDATORY.value, _("Mandatory insurer")),
+    (rules.Payer.COMPLEMENTARY.value, _("Complementary insurer")),
+    (rules.Payer.PATIENT.value, _("Patient")),
+]
 
 
 class InvoiceCounter(Model):
@@ -131,6 +83,7 @@ class Invoice(Model):
     vat_cents = models.BigIntegerField(_("VAT (cents)"), default=0)
     total_cents = models.BigIntegerField(_("total (cents)"), default=0)
     paid_cents = models.BigIntegerField(_("paid (cents)"), default=0)
+    written_off_cents = models.BigIntegerField(_("written off (cents)"), default=0)
     paid_at = models.DateTimeField(_("paid on"), null=True, blank=True)
 
     #: What the paper says besides lines and amounts, as it was when it was issued: see `billing.snapshot`.
@@ -164,7 +117,9 @@ class Invoice(Model):
                 name="invoice_total_is_sum",
             ),
             models.CheckConstraint(
-                condition=Q(paid_cents__gte=0, paid_cents__lte=F("total_cents")), name="invoice_not_overpaid"
+                condition=Q(paid_cents__gte=0, written_off_cents__gte=0)
+                & Q(paid_cents__lte=F("total_cents") - F("written_off_cents")),
+                name="invoice_not_overpaid",
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -176,6 +131,7 @@ class Invoice(Model):
                     issued_at=None,
                     due_date=None,
                     paid_cents=0,
+                    written_off_cents=0,
                 )
                 | (
                     Q(
@@ -197,7 +153,8 @@ class Invoice(Model):
                 name="credit_note_names_invoice",
             ),
             models.CheckConstraint(
-                condition=~Q(status="paid") | Q(paid_cents=F("total_cents")), name="paid_means_paid"
+                condition=~Q(status="paid") | Q(paid_cents=F("total_cents") - F("written_off_cents")),
+                name="paid_means_paid",
             ),
         ]
 
@@ -206,18 +163,36 @@ class Invoice(Model):
         return self.number or str(_("draft"))
 
     @property
-    def balance_cents(self) -> int:
-        """What the patient still owes: nothing on a draft, on a credit note, and on an invoice that one cancels."""
-        if self.kind != self.Kind.INVOICE or self.status not in (self.Status.ISSUED, self.Status.PAID):
+    def is_open(self) -> bool:
+        """Something may be owed on it: not a draft, not a credit note, not an invoice that one cancels."""
+        return self.kind == self.Kind.INVOICE and self.status in (self.Status.ISSUED, self.Status.PAID)
+
+    def owed_cents(self, *payers: rules.Payer) -> int:
+        """What these payers still owe together. In a list, read the invoices with `prefetch_related("shares")`."""
+        if not self.is_open:
             return 0
-        return rules.balance(self.total_cents, self.paid_cents)
+        return sum(share.balance_cents for share in self.shares.all() if share.payer in payers)
+
+    @property
+    def balance_cents(self) -> int:
+        """What the patient still owes, and nobody else."""
+        return self.owed_cents(rules.Payer.PATIENT)
+
+    @property
+    def insurers_balance_cents(self) -> int:
+        """What the insurers still owe, which is no debt of the patient's."""
+        return self.owed_cents(*rules.INSURERS)
 
     @property
     def is_issued(self) -> bool:
         return rules.Status(self.status) not in rules.UNNUMBERED
 
     def is_overdue(self, today: date) -> bool:
-        return self.kind == self.Kind.INVOICE and rules.is_overdue(rules.Status(self.status), self.due_date, today)
+        """Whether the patient is late. What insurers owe late: `insurers_overdue`."""
+        return rules.is_overdue(self.balance_cents, self.due_date, today)
+
+    def insurers_overdue(self, today: date) -> bool:
+        return rules.is_overdue(self.insurers_balance_cents, self.due_date, today)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         fields = kwargs.get("update_fields")
@@ -234,7 +209,8 @@ class Invoice(Model):
 
 
 class InvoiceItem(Model):
-    """One line. `net_cents` is quantity × unit price; `vat_cents` is its share of its rate's VAT (billing.rules)."""
+    """One line. `net_cents` is quantity × unit price less the discount; `vat_cents` is its part of its rate's VAT; the
+    insurers bear their rates of `total_cents` (billing.rules)."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="items", verbose_name=_("invoice"))
     position = models.PositiveIntegerField(default=0)
@@ -244,6 +220,14 @@ class InvoiceItem(Model):
     unit_price_cents = models.BigIntegerField(_("unit price before VAT (cents)"))
     vat_rate = models.PositiveIntegerField(_("VAT rate (basis points)"), default=0)
     exemption = models.CharField(_("VAT exemption"), max_length=20, choices=EXEMPTIONS, blank=True, default="care")
+    #: Of the amount before VAT. With a rate, `discount_cents` is what it comes to.
+    discount_rate = models.PositiveIntegerField(_("discount (basis points)"), default=0)
+    discount_cents = models.BigIntegerField(_("discount (cents)"), default=0)
+    mandatory_rate = models.PositiveIntegerField(_("mandatory insurer (basis points)"), default=0)
+    complementary_rate = models.PositiveIntegerField(_("complementary insurer (basis points)"), default=0)
+    #: What the price list said when the line was written (`services.lines.mark`): a draft whose price has changed since
+    #: is not issued unseen.
+    listed = models.CharField(max_length=60, blank=True, default="", editable=False)
     net_cents = models.BigIntegerField(_("before VAT (cents)"))
     vat_cents = models.BigIntegerField(_("VAT (cents)"))
     total_cents = models.BigIntegerField(_("total (cents)"))
@@ -265,7 +249,12 @@ class InvoiceItem(Model):
                 condition=Q(net_cents__gte=0, vat_cents__gte=0, total_cents=F("net_cents") + F("vat_cents")),
                 name="item_total_is_sum",
             ),
-            _vat_is_explained("item_vat"),
+            vat_is_explained("item_vat"),
+            insurers_within_whole("item_insurers"),
+            models.CheckConstraint(
+                condition=Q(discount_rate__gte=0, discount_rate__lte=rules.WHOLE, discount_cents__gte=0),
+                name="item_discount",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -284,79 +273,60 @@ class InvoiceItem(Model):
         return super().delete(*args, **kwargs)
 
 
-class Payment(Model):
-    """Money that came in. Added and never changed."""
+class InvoiceShare(Model):
+    """What one payer owes of an invoice. The amounts of an invoice's shares add up to its total, always."""
 
-    class Method(models.TextChoices):
-        CARD = "card", _("Card")
-        CASH = "cash", _("Cash")
-        CHEQUE = "cheque", _("Cheque")
-        TRANSFER = "transfer", _("Bank transfer")
-        INSURER = "insurer", _("Insurer")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="shares", verbose_name=_("invoice"))
+    payer = models.CharField(_("payer"), max_length=13, choices=PAYERS)
+    position = models.PositiveSmallIntegerField(default=0)
+    #: The insurer's name as it was, and the row of the patient's that it came from. Empty for the patient.
+    insurer = models.CharField(_("insurer"), max_length=200, blank=True, default="")
+    coverage_id = models.UUIDField(null=True, blank=True)
+    #: The insurer pays the hospital itself (tiers payant). Else the patient does, and is paid back by the insurer.
+    third_party = models.BooleanField(_("pays the hospital itself"), default=False)
+    covered_cents = models.BigIntegerField(_("borne (cents)"), default=0)
+    amount_cents = models.BigIntegerField(_("to pay (cents)"), default=0)
+    paid_cents = models.BigIntegerField(_("paid (cents)"), default=0)
+    written_off_cents = models.BigIntegerField(_("written off (cents)"), default=0)
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments", verbose_name=_("invoice"))
-    amount_cents = models.BigIntegerField(_("amount (cents)"))
-    method = models.CharField(_("method"), max_length=10, choices=Method.choices)
-    reference = models.CharField(_("reference"), max_length=100, blank=True)
-    received_at = models.DateTimeField(_("received"), default=clock.now)
-    taken_by = models.UUIDField(_("taken by"), null=True)
-    #: The caller's own mark of this payment: the same mark again is the same payment and not a second one.
-    idempotency_key = models.CharField(max_length=100, unique=True)
-
-    objects: ClassVar[PaymentManager[Payment]] = PaymentManager()  # type: ignore[assignment]
+    objects: ClassVar[ShareManager[InvoiceShare]] = ShareManager()  # type: ignore[assignment]
 
     class Meta(Model.Meta):
-        db_table = "payments"
-        verbose_name = _("payment")
-        verbose_name_plural = _("payments")
-        ordering = ["received_at", "id"]
-        permissions = [("take_payment", _("May take payments"))]
-        constraints = [models.CheckConstraint(condition=Q(amount_cents__gt=0), name="payment_positive")]
+        db_table = "invoice_shares"
+        verbose_name = _("share")
+        verbose_name_plural = _("shares")
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "payer"], name="share_once_a_payer"),
+            models.CheckConstraint(condition=Q(covered_cents__gte=0, amount_cents__gte=0), name="share_not_negative"),
+            models.CheckConstraint(
+                condition=Q(paid_cents__gte=0, written_off_cents__gte=0)
+                & Q(paid_cents__lte=F("amount_cents") - F("written_off_cents")),
+                name="share_not_overpaid",
+            ),
+            models.CheckConstraint(
+                condition=Q(payer="patient", third_party=False, insurer="", amount_cents__gte=F("covered_cents"))
+                | Q(payer__in=["mandatory", "complementary"], third_party=True, amount_cents=F("covered_cents"))
+                | Q(payer__in=["mandatory", "complementary"], third_party=False, amount_cents=0),
+                name="share_third_party",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return str(self.id)
+        return self.payer
+
+    @property
+    def balance_cents(self) -> int:
+        return self.amount_cents - self.paid_cents - self.written_off_cents
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
+        fields = kwargs.get("update_fields")
+        frozen = fields is None or not OPEN_SHARE_COLUMNS.issuperset(fields)
+        if frozen and Invoice.objects.filter(pk=self.invoice_id).issued().exists():
             raise InvoiceIssued
         super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise InvoiceIssued
-
-
-class OutboxEvent(OutboxFields, Model):
-    """Events of what changed in this database."""
-
-    class Meta(Model.Meta):
-        db_table = "outbox_events"
-
-
-class InboxEntry(InboxFields, Model):
-    """Events whose effect is in this database."""
-
-    class Meta(Model.Meta):
-        db_table = "inbox_entries"
-        constraints = [models.UniqueConstraint(fields=["event_id", "consumer"], name="billing_inbox_once")]
-
-
-class PatientMerge(MergeFields, Model):
-    """A merge of two patients, as far as it has come in this database."""
-
-    class Meta(Model.Meta):
-        db_table = "billing_merges"
-
-    def __str__(self) -> str:
-        return f"merge {self.id}"
-
-
-class MergeMove(MoveFields, Model):
-    """What a merge changed in this database."""
-
-    merge_id = models.UUIDField(db_index=True)
-
-    class Meta(Model.Meta):
-        db_table = "billing_merge_moves"
-
-    def __str__(self) -> str:
-        return f"{self.model} {self.row_id}"
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        if Invoice.objects.filter(pk=self.invoice_id).issued().exists():
+            raise InvoiceIssued
+        return super().delete(*args, **kwargs)

@@ -1,0 +1,27 @@
+"""Invoices, their lines and who pays which part of them, the payments, the counters that number them, the price list.
+
+A draft may change; an issued invoice may not (`billing.querysets`, and the triggers of `billing.triggers`). Patients,
+practitioners, appointments and accounts live in other databases: their ids are kept, and what an invoice prints of
+them is frozen in `snapshot` when it is issued.
+"""
+
+from __future__ import annotations
+
+from billing.models.course import InboxEntry, MergeMove, OutboxEvent, PatientMerge
+from billing.models.invoices import PAYERS, Invoice, InvoiceCounter, InvoiceItem, InvoiceShare
+from billing.models.payments import Payment
+from billing.models.prices import Price
+
+__all__ = [
+    "PAYERS",
+    "InboxEntry",
+    "Invoice",
+    "InvoiceCounter",
+    "InvoiceItem",
+    "InvoiceShare",
+    "MergeMove",
+    "OutboxEvent",
+    "PatientMerge",
+    "Payment",
+    "Price",
+]

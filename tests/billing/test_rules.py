@@ -27,16 +27,22 @@ def any_line(draw: st.DrawFn) -> Line:
         draw(st.sampled_from([0, 210, 550, 1000, 2000, 1, 9999])),
     )
     gross = rules.line_gross(plain.quantity, plain.unit_price_cents)
-    off = draw(
+    rate, off = draw(
         st.one_of(
-            st.just({}),
-            st.fixed_dictionaries({"discount_rate": st.integers(0, rules.WHOLE)}),
-            st.fixed_dictionaries({"discount_cents": st.integers(0, gross)}),
+            st.just((0, 0)),
+            st.tuples(st.integers(0, rules.WHOLE), st.just(0)),
+            st.tuples(st.just(0), st.integers(0, gross)),
         )
     )
     mandatory = draw(st.integers(0, rules.WHOLE))
     complementary = draw(st.integers(0, rules.WHOLE - mandatory))
-    line = replace(plain, mandatory_rate=mandatory, complementary_rate=complementary, **off)
+    line = replace(
+        plain,
+        discount_rate=rate,
+        discount_cents=off,
+        mandatory_rate=mandatory,
+        complementary_rate=complementary,
+    )
     assert rules.line_faults(line) == {}
     return line
 

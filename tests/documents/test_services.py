@@ -12,7 +12,7 @@ from django.core import mail
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import OperationalError
 
-from documents import rules, services, store
+from documents import rules, store
 from documents.interface import (
     collecting_objects,
     document_url,
@@ -22,6 +22,7 @@ from documents.interface import (
 )
 from documents.models import Document
 from documents.selectors import record_section
+from documents.services import adding
 from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
 from medisecure.kernel import cache, objects, outbox
@@ -222,7 +223,7 @@ def test_a_failure_after_the_bytes_leaves_no_object_row_event_or_log_entry(
         raise RuntimeError("planted")
 
     before, logged = stored_keys(), AccessEntry.objects.count()
-    monkeypatch.setattr(services, "emit", fail)
+    monkeypatch.setattr(adding, "emit", fail)
     with pytest.raises(RuntimeError, match="planted"):
         _upload(dr_bose, asha_in_care)
     assert stored_keys() == before
@@ -235,14 +236,14 @@ def test_a_connection_that_breaks_at_the_commit_does_not_cost_the_bytes(
     dr_bose: User, asha_in_care: PatientCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody can tell whether the commit arrived. A row without its bytes would be a loss; the reverse is waste."""
-    record = services._record_upload
+    record = adding._record_upload
 
     def breaks(*args: Any) -> None:
         record(*args)
         raise OperationalError("server closed the connection")
 
     before = stored_keys()
-    monkeypatch.setattr(services, "_record_upload", breaks)
+    monkeypatch.setattr(adding, "_record_upload", breaks)
     with pytest.raises(OperationalError):
         _upload(dr_bose, asha_in_care)
     row = Document.objects.get()

@@ -51,12 +51,7 @@ def visible(actor: User) -> PinnedQuerySet[Appointment]:
     """Every appointment the actor may see: as staff, as the patient, or because they booked it for somebody."""
     if sees_all(actor):
         return Appointment.objects.all()
-    mine = Q()
-    for stand in patients.patient_side(actor).values():
-        # A minor's secret visits stay theirs: who stands for them sees those that they booked themselves.
-        mine |= (
-            Q(patient_id=stand.patient_id, booked_by=actor.id) if stand.restricted else Q(patient_id=stand.patient_id)
-        )
+    mine = _of_sides(actor, asked="booked_by")
     if actor.has_perm(VIEW):
         if practitioner_id := patients.practitioner_for_user(actor.id):
             mine |= Q(practitioner_id=practitioner_id)
@@ -64,15 +59,22 @@ def visible(actor: User) -> PinnedQuerySet[Appointment]:
     return Appointment.objects.filter(mine) if mine else Appointment.objects.none()
 
 
+def _of_sides(actor: User, *, asked: str) -> Q:
+    """What is of the actor as a patient, and of those they stand for. A minor's secret visits and wishes stay theirs:
+    who stands for them sees those that they `asked` for themselves."""
+    mine = Q()
+    for stand in patients.patient_side(actor).values():
+        mine |= Q(patient_id=stand.patient_id, **({asked: actor.id} if stand.restricted else {}))
+    return mine
+
+
 def waiting_visible(actor: User) -> PinnedQuerySet[WaitingEntry]:
-    """The wishes on the waiting list that the actor may see: their own as a patient, and by their work those that they
-    see the appointments of."""
+    """The wishes on the waiting list that the actor may see: their own as a patient and those of whom they stand for,
+    and by their work those that they see the appointments of."""
     rows: PinnedQuerySet[WaitingEntry] = WaitingEntry.objects.all()
     if sees_all(actor):
         return rows
-    mine = Q()
-    if patient_id := patients.patient_for_user(actor.id):
-        mine |= Q(patient_id=patient_id)
+    mine = _of_sides(actor, asked="asked_by")
     if actor.has_perm(VIEW):
         if practitioner_id := patients.practitioner_for_user(actor.id):
             mine |= Q(practitioner_id=practitioner_id)
@@ -90,13 +92,48 @@ def find(actor: User, appointment_id: UUID) -> Appointment:
 
 def right_of(actor: User, appointment: Appointment) -> str:
     """Why the door opens for this actor, as the access log names it."""
-    stand = patients.side_of(actor, appointment.patient_id)
-    if stand is not None and stand.is_self:
-        return stand.right
-    if patients.practitioner_for_user(actor.id) == appointment.practitioner_id:
+    right = right_for(actor, appointment.patient_id)
+    if right != "self" and patients.practitioner_for_user(actor.id) == appointment.practitioner_id:
         return "practitioner"
+    return right
+
+
+def right_for(actor: User, patient_id: UUID) -> str:
+    """By what right the actor acts for this patient, of whom they see something."""
+    stand = patients.side_of(actor, patient_id)
     # Staff who see every agenda act by their work, also for a child of theirs.
-    return stand.right if stand is not None and not sees_all(actor) else "role"
+    return stand.right if stand is not None and (stand.is_self or not sees_all(actor)) else "role"
+
+
+def stand(actor: User, patient_id: UUID | None) -> patients.Stand | None:
+    """How the actor acts for `patient_id`, or as the patient they are when none is named; None for who is no patient.
+    Raises NotFound for somebody they do not stand for."""
+    sides = patients.patient_side(actor)
+    if patient_id is None:
+        return next((one for one in sides.values() if one.is_self), None)
+    if patient_id not in sides:
+        raise NotFound
+    return sides[patient_id]
+
+
+def write_down_list(actor: User, found: patients.Stand, resource: str) -> None:
+    """The access entry of a list about somebody for whom the actor stands. Nobody's look at their own is written."""
+    if not found.is_self:
+        record_access(
+            actor=actor,
+            patient_id=found.patient_id,
+            action="list",
+            resource=resource,
+            purpose=found.purpose,
+            right=found.right,
+        )
+
+
+def purpose_of(right: str) -> str:
+    """The purpose that goes with a right in the access log."""
+    if right in OF_THE_PATIENT:
+        return "self"
+    return "on-behalf" if by_patient(right) else "appointments"
 
 
 def write_down(actor: User | None, appointment: Appointment, action: str, right: str) -> None:
@@ -108,7 +145,7 @@ def write_down(actor: User | None, appointment: Appointment, action: str, right:
         action=action,
         resource="appointment",
         resource_id=appointment.id,
-        purpose="self" if right in OF_THE_PATIENT else "on-behalf" if by_patient(right) else "appointments",
+        purpose=purpose_of(right),
         right=right,
     )
 

@@ -55,6 +55,7 @@ def cancel_by_link(token: str) -> None:
 def ask_for_earlier(
     *,
     actor: User,
+    patient_id: UUID | None = None,
     appointment_id: UUID | None = None,
     type_code: str = "",
     practitioner_id: UUID | None = None,
@@ -66,6 +67,7 @@ def ask_for_earlier(
     """See `services.waiting.ask`. Returns the wish's id."""
     return waiting.ask(
         actor=actor,
+        patient_id=patient_id,
         appointment_id=appointment_id,
         type_code=type_code,
         practitioner_id=practitioner_id,
@@ -110,24 +112,25 @@ class FeedCard:
     read_at: datetime | None
 
 
-def my_feed(actor: User, owner: str = feeds.PATIENT.value) -> FeedCard | None:
-    row = feeds.feed_of(actor, owner)
+def my_feed(actor: User, patient_id: UUID) -> FeedCard | None:
+    """The actor's address of this patient's visits: their own, or of whom they stand for."""
+    row = feeds.feed_of(actor, feeds.PATIENT.value, patient_id)
     return FeedCard(row.created_at, row.read_at) if row else None
 
 
-def make_my_feed(*, actor: User, owner: str = feeds.PATIENT.value) -> str:
+def make_my_feed(*, actor: User, patient_id: UUID) -> str:
     """See `services.feeds.make_feed`. Returns the address."""
-    return feeds.make_feed(actor=actor, owner=owner)[1]
+    return feeds.make_feed(actor=actor, owner=feeds.PATIENT.value, patient_id=patient_id)[1]
 
 
-def close_my_feed(*, actor: User, owner: str = feeds.PATIENT.value) -> None:
-    feeds.close_feed(actor=actor, owner=owner)
+def close_my_feed(*, actor: User, patient_id: UUID) -> None:
+    feeds.close_feed(actor=actor, owner=feeds.PATIENT.value, patient_id=patient_id)
 
 
 def feed_text(token: str) -> FeedText:
     """The calendar at this address. Raises NotFound."""
-    return feeds.text_of(feeds.feed_of_token(token))
+    return feeds.text_of(feeds.find(token))
 
 
 def note_feed_reading(token: str) -> None:
-    feeds.note_reading(feeds.feed_of_token(token))
+    feeds.note_reading(feeds.find(token))

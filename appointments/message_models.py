@@ -29,8 +29,8 @@ class Reminder(DocumentModel):
 
 
 class CalendarFeed(DocumentModel):
-    """A calendar that a patient's or practitioner's own calendar program reads by a secret address. Of the address only
-    a hash is kept: who reads the database cannot read calendars with it."""
+    """A calendar that the calendar program of a practitioner, of a patient or of who stands for one reads by a secret
+    address. Of the address only a hash is kept: who reads the database cannot read calendars with it."""
 
     class Owner(models.TextChoices):
         PATIENT = "patient", _("Patient")
@@ -38,8 +38,9 @@ class CalendarFeed(DocumentModel):
 
     owner = models.CharField(_("whose"), max_length=12, choices=Owner.choices)
     owner_id = models.UUIDField()
-    #: `patient:<id>` while it is open, its own id once it is closed: so each has one at a time, on every engine.
-    open_key = models.CharField(max_length=60, unique=True)
+    #: `patient:<id>` while it is open, `behalf:<id>:<account>` for who stands for the patient, its own id once it is
+    #: closed: so each has one at a time, on every engine.
+    open_key = models.CharField(max_length=90, unique=True)
     token_hash = models.CharField(max_length=64, unique=True)
     #: The language in which it was asked for.
     language = models.CharField(max_length=5)

@@ -1,4 +1,5 @@
-"""What a patient is told of a visit, and by which channels: the words, the link, the calendar file.
+"""What a patient, and who stands for them, is told of a visit, and by which channels: the words, the link, the
+calendar file.
 
 A channel is a function that takes a `Telling`, writes on the default database in the caller's transaction, and does so
 once for each key. Another one, such as push to a phone, is one more function in `CHANNELS`.
@@ -16,23 +17,26 @@ from django.utils import formats, translation
 from django.utils.translation import gettext as _
 
 from appointments import ics, links
-from appointments.models import Appointment, WaitingOffer
+from appointments.models import Appointment, WaitingEntry, WaitingOffer
 from appointments.rules import UPCOMING, Status
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
 from medisecure.notifications.interface import Attachment, notify_user, queue_mail
 from patients import interface as patients
-from patients.interface import PatientCard
+from patients.interface import Addressee
+
+#: The page of the portal on which somebody chooses for whom they act.
+_FOR_WHOM: Final = "/for-whom/"
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """One thing to tell one patient. Every text in it is in the patient's language."""
+    """One thing to tell one person. Every text in it is in that person's language."""
 
     key: str
     #: The template of the mail and, with hyphens, the kind of the notice.
     kind: str
-    card: PatientCard
+    to: Addressee
     #: The page of the portal where it can be looked at.
     url: str
     context: Mapping[str, object]
@@ -46,8 +50,8 @@ class Telling:
 def in_app(telling: Telling) -> None:
     notify_user(
         dedupe_key=f"{telling.key}:notice",
-        user_id=telling.card.user_id,
-        kind=telling.kind.replace("_", "-"),
+        user_id=telling.to.user_id,
+        kind=telling.kind.replace("_", "-") + ("" if telling.to.is_patient else "-for"),
         url=telling.url,
     )
 
@@ -55,11 +59,11 @@ def in_app(telling: Telling) -> None:
 def by_mail(telling: Telling) -> None:
     queue_mail(
         dedupe_key=f"{telling.key}:mail",
-        to_email=telling.card.mail_address,
-        language=telling.card.language,
+        to_email=telling.to.mail_address,
+        language=telling.to.language,
         template=telling.kind,
         context=telling.context,
-        user_id=telling.card.user_id,
+        user_id=telling.to.user_id,
         attachments=telling.attachments,
         thread=telling.thread,
         claim=telling.claim,
@@ -69,9 +73,30 @@ def by_mail(telling: Telling) -> None:
 CHANNELS: Final[tuple[Callable[[Telling], None], ...]] = (in_app, by_mail)
 
 
-def tell_patient(telling: Telling) -> None:
+def tell(telling: Telling) -> None:
     for channel in CHANNELS:
         channel(telling)
+
+
+def readers_of(patient_id: UUID, asked_by: UUID | None) -> list[Addressee]:
+    """Whom to tell of a visit or of an offer: the patient and who stands for them. A minor's secret visits are told to
+    nobody else than to who `asked_by` asked for them."""
+    return [one for one in patients.addressees_of(patient_id) if not one.restricted or one.user_id == asked_by]
+
+
+def _behind(to: Addressee) -> str:
+    """What is appended to the marks of a message that goes to somebody else than the patient."""
+    return "" if to.is_patient else f":{to.user_id}"
+
+
+def _thread(word: str, about: UUID, to: Addressee) -> str:
+    """Each reader's mails leave in order: nobody waits for somebody else's mailbox."""
+    return f"{word}:{about}" if to.user_id is None or to.is_patient else f"{word}:{about.hex}:{to.user_id.hex}"
+
+
+def _still_told(patient_id: UUID, asked_by: UUID | None, user_id: str) -> bool:
+    """True while a message may leave to this reader: the patient, or who stands for them still."""
+    return not user_id or user_id in {str(one.user_id) for one in readers_of(patient_id, asked_by)}
 
 
 def visit_is(appointment: Appointment | None, what: str, sequence: int) -> bool:
@@ -94,22 +119,27 @@ def visit_claim(appointment: Appointment, what: str) -> str:
 
 def visit_claim_holds(claim: str) -> bool:
     """Asked when the mail is handed over: is what it says of the visit still so?"""
-    _word, appointment_id, sequence, what = claim.split(":")
+    _word, appointment_id, sequence, what, *reader = claim.split(":")
     appointment = Appointment.objects.filter(id=UUID(appointment_id)).first()
-    return visit_is(appointment, what, int(sequence))
+    return (
+        appointment is not None
+        and visit_is(appointment, what, int(sequence))
+        and _still_told(appointment.patient_id, appointment.booked_by, "".join(reader))
+    )
 
 
-def visit_telling(appointment: Appointment, what: str, card: PatientCard, key: str) -> Telling:
-    """The words on one visit in the patient's language, with its calendar file and the link of its buttons."""
-    with translation.override(card.language):
+def visit_telling(appointment: Appointment, what: str, to: Addressee, key: str) -> Telling:
+    """The words on one visit in the reader's language, with its calendar file and the link of its buttons."""
+    with translation.override(to.language):
         method = ics.CANCEL if what == "cancelled" else ics.REQUEST
         attachments: tuple[Attachment, ...] = ()
-        if card.mail_address:
-            content = ics.invitation(appointment, method=method, attendee=card.mail_address)
+        if to.mail_address:
+            content = ics.invitation(appointment, method=method, attendee=to.mail_address)
             name = "cancellation.ics" if what == "cancelled" else "appointment.ics"
             attachments = (Attachment(name, f"text/calendar; method={method}; charset=utf-8", content),)
         context = {
-            "patient": card.full_name,
+            "reader": to.full_name,
+            "about": to.about,
             "practitioner": practitioner_name(appointment.practitioner_id),
             "when": when(appointment.start, appointment.zone),
             "place": appointment.place,
@@ -119,13 +149,13 @@ def visit_telling(appointment: Appointment, what: str, card: PatientCard, key: s
             ),
         }
     return Telling(
-        key=key,
+        key=key + _behind(to),
         kind=f"appointment_{what}",
-        card=card,
-        url="/appointments/",
+        to=to,
+        url="/appointments/" if to.is_patient else _FOR_WHOM,
         context=context,
-        claim=visit_claim(appointment, what),
-        thread=f"appointment:{appointment.id}",
+        claim=visit_claim(appointment, what) + _behind(to),
+        thread=_thread("appointment", appointment.id, to),
         attachments=attachments,
     )
 
@@ -136,15 +166,24 @@ def offer_is_open(offer: WaitingOffer | None) -> bool:
 
 def offer_claim_holds(claim: str) -> bool:
     """Asked when the mail is handed over: can the offer still be accepted?"""
-    return offer_is_open(WaitingOffer.objects.filter(id=UUID(claim.partition(":")[2])).first())
+    _word, offer_id, *reader = claim.split(":")
+    offer = WaitingOffer.objects.filter(id=UUID(offer_id)).first()
+    return (
+        offer is not None and offer_is_open(offer) and _still_told(offer.patient_id, asked_by(offer), "".join(reader))
+    )
 
 
-def offer_telling(offer: WaitingOffer, card: PatientCard, key: str) -> Telling:
-    with translation.override(card.language):
+def asked_by(offer: WaitingOffer) -> UUID | None:
+    return WaitingEntry.objects.filter(id=offer.entry_id).values_list("asked_by", flat=True).first()
+
+
+def offer_telling(offer: WaitingOffer, to: Addressee, key: str) -> Telling:
+    with translation.override(to.language):
         until = clock.local(offer.expires, offer.zone)
         same_day = until.date() == clock.today(offer.zone)
         context = {
-            "patient": card.full_name,
+            "reader": to.full_name,
+            "about": to.about,
             "practitioner": practitioner_name(offer.practitioner_id),
             "when": when(offer.start, offer.zone),
             "place": offer.place,
@@ -152,13 +191,13 @@ def offer_telling(offer: WaitingOffer, card: PatientCard, key: str) -> Telling:
             "answer_url": links.address(links.Link(links.Purpose.OFFER, offer.id, 0, offer.expires)),
         }
     return Telling(
-        key=key,
+        key=key + _behind(to),
         kind="appointment_offered",
-        card=card,
-        url="/waiting/",
+        to=to,
+        url="/waiting/" if to.is_patient else _FOR_WHOM,
         context=context,
-        claim=f"offer:{offer.id}",
-        thread=f"offer:{offer.id}",
+        claim=f"offer:{offer.id}{_behind(to)}",
+        thread=_thread("offer", offer.id, to),
     )
 
 

@@ -14,9 +14,8 @@ from appointments import access, places
 from appointments.models import Appointment, AppointmentHistory, AppointmentType, Calendar
 from appointments.places import Slot, Slots
 from medisecure.accounts.models import User
-from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
-from medisecure.kernel.errors import Invalid, NotFound
+from medisecure.kernel.errors import Invalid
 from medisecure.kernel.models import PinnedQuerySet
 from patients import interface as patients
 
@@ -159,23 +158,11 @@ def place_names() -> list[str]:
 def appointments_of_actor(actor: User, patient_id: UUID | None = None) -> PinnedQuerySet[Appointment]:
     """The actor's own visits as a patient, the newest first; none for who is no patient. Of `patient_id`, for whom the
     actor stands, when it is given: that look is written down, and NotFound is raised for anybody else's."""
-    sides = patients.patient_side(actor)
-    if patient_id is None:
-        patient_id = next((stand.patient_id for stand in sides.values() if stand.is_self), None)
-        return Appointment.objects.filter(patient_id=patient_id) if patient_id else Appointment.objects.none()
-    stand = sides.get(patient_id)
+    stand = access.stand(actor, patient_id)
     if stand is None:
-        raise NotFound
-    if not stand.is_self:
-        record_access(
-            actor=actor,
-            patient_id=patient_id,
-            action="list",
-            resource="appointments",
-            purpose=stand.purpose,
-            right=stand.right,
-        )
-    rows = Appointment.objects.filter(patient_id=patient_id)
+        return Appointment.objects.none()
+    access.write_down_list(actor, stand, "appointments")
+    rows = Appointment.objects.filter(patient_id=stand.patient_id)
     return rows.filter(booked_by=actor.id) if stand.restricted else rows
 
 

@@ -19,7 +19,6 @@ from medisecure.kernel.databases import APPOINTMENTS, DEFAULT
 from medisecure.kernel.events import Event, consumer
 from medisecure.kernel.nudges import nudge
 from medisecure.kernel.transactions import on_commit
-from patients import interface as patients
 
 __all__ = [
     "forget_expired_holds",
@@ -81,9 +80,8 @@ def _tell(event: Event, what: str) -> None:
     appointment = Appointment.objects.filter(id=event.uuid("appointment_id")).first()
     if appointment is None or not messages.visit_is(appointment, what, event.integer("sequence")):
         return
-    card = patients.patient_card(appointment.patient_id)
-    if card.active:
-        messages.tell_patient(messages.visit_telling(appointment, what, card, str(event.id)))
+    for reader in messages.readers_of(appointment.patient_id, appointment.booked_by):
+        messages.tell(messages.visit_telling(appointment, what, reader, str(event.id)))
 
 
 @consumer("waiting.offered", database=DEFAULT, queue="mail")
@@ -91,9 +89,8 @@ def mail_offer(event: Event) -> None:
     offer = WaitingOffer.objects.filter(id=event.uuid("offer_id")).first()
     if offer is None or not messages.offer_is_open(offer):
         return
-    card = patients.patient_card(offer.patient_id)
-    if card.active:
-        messages.tell_patient(messages.offer_telling(offer, card, str(event.id)))
+    for reader in messages.readers_of(offer.patient_id, messages.asked_by(offer)):
+        messages.tell(messages.offer_telling(offer, reader, str(event.id)))
 
 
 @consumer("appointment.cancelled", database=APPOINTMENTS)

@@ -12,6 +12,8 @@ from appointments.models import Appointment, WaitingEntry, WaitingOffer
 from appointments.services import waiting
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
+from medisecure.kernel.errors import NotFound
+from medisecure.kernel.models import PinnedQuerySet
 from patients import interface as patients
 
 _LIVE = (WaitingEntry.Status.WAITING.value, WaitingEntry.Status.PAUSED.value)
@@ -124,13 +126,22 @@ def _card(row: WaitingEntry, visit: Appointment | None, offer: OfferCard | None)
     )
 
 
-def my_wishes(actor: User) -> list[WaitingCard]:
-    """The actor's own wishes as a patient: those that wait first, then the newest that are over."""
-    patient_id = patients.patient_for_user(actor.id)
-    if patient_id is None:
-        return []
-    rows = list(WaitingEntry.objects.filter(patient_id=patient_id).order_by("-created_at", "-id")[:MOST])
-    return cards(sorted(rows, key=lambda row: row.status not in _LIVE))
+def wishes_of_actor(actor: User, patient_id: UUID | None = None) -> PinnedQuerySet[WaitingEntry]:
+    """The actor's own wishes as a patient, the newest first; none for who is no patient. Of `patient_id`, for whom the
+    actor stands, when it is given: that look is written down, and NotFound is raised for anybody else's."""
+    stand = access.stand(actor, patient_id)
+    if stand is None:
+        return WaitingEntry.objects.none()
+    access.write_down_list(actor, stand, "waiting-list")
+    rows = WaitingEntry.objects.filter(patient_id=stand.patient_id)
+    if stand.restricted:
+        rows = rows.filter(asked_by=actor.id)
+    return rows.order_by("-created_at", "-id")
+
+
+def my_wishes(actor: User, patient_id: UUID | None = None) -> list[WaitingCard]:
+    """See `wishes_of_actor`: those that wait first, then the newest that are over."""
+    return cards(sorted(wishes_of_actor(actor, patient_id)[:MOST], key=lambda row: row.status not in _LIVE))
 
 
 def wish_of_visit(actor: User, appointment_id: UUID) -> WaitingCard | None:
@@ -139,15 +150,22 @@ def wish_of_visit(actor: User, appointment_id: UUID) -> WaitingCard | None:
     return next(iter(cards(rows[:1])), None)
 
 
-def open_offers(actor: User) -> list[OfferCard]:
-    """What is kept for the actor as a patient now, the first to run out first."""
-    patient_id = patients.patient_for_user(actor.id)
-    if patient_id is None:
-        return []
-    rows = WaitingOffer.objects.filter(
-        patient_id=patient_id, status=WaitingOffer.Status.OPEN, expires__gt=clock.now()
-    ).order_by("expires")
-    return [_offer_card(row) for row in rows]
+def is_offered(actor: User, patient_id: UUID) -> bool:
+    """True while a time is kept for this patient, as whom or for whom the actor acts. Raises NotFound."""
+    stand = access.stand(actor, patient_id)
+    rows = WaitingOffer.objects.filter(patient_id=patient_id, status=WaitingOffer.Status.OPEN, expires__gt=clock.now())
+    if stand is not None and stand.restricted:
+        asked = WaitingEntry.objects.filter(patient_id=patient_id, asked_by=actor.id, status__in=_LIVE)
+        rows = rows.filter(entry_id__in=list(asked.values_list("id", flat=True)))
+    return rows.exists()
+
+
+def check_wish(patient_id: UUID, *, entry_id: UUID | None = None, offer_id: UUID | None = None) -> None:
+    """NotFound unless the wish, or the offer, is this patient's: a page about one person changes nothing of another."""
+    if entry_id is not None and not WaitingEntry.objects.filter(id=entry_id, patient_id=patient_id).exists():
+        raise NotFound
+    if offer_id is not None and not WaitingOffer.objects.filter(id=offer_id, patient_id=patient_id).exists():
+        raise NotFound
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from medisecure.accounts.models import User
 from medisecure.kernel.cache import forget_on_commit, record_scope
 from medisecure.kernel.databases import DEFAULT
 from patients.access import Sight, access_identity, access_record, may_read_record, records_by_work, sight
+from patients.addressees import Addressee, addressees_of
 from patients.cards import (
     PatientCard,
     PractitionerCard,
@@ -111,6 +112,7 @@ __all__ = [
     "BATCH",
     "IDENTIFIER_KINDS",
     "OTHER_IDENTIFIER",
+    "Addressee",
     "ChoiceLine",
     "Contact",
     "ContactEntry",
@@ -161,6 +163,7 @@ __all__ = [
     "UnknownReference",
     "access_identity",
     "access_record",
+    "addressees_of",
     "audit_search",
     "choices_of",
     "choose_language",

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from appointments import access
 from appointments.models import CalendarFeed
 from appointments.services import feeds
+from medisecure.accounts.interface import user_cards
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel.errors import DomainError
@@ -31,7 +32,7 @@ def _actor(request: HttpRequest) -> User:
 
 
 class NamedFeeds(ChangeList):
-    """Looks up whose each is in two queries, after writing down that the page was shown."""
+    """Looks up whose each is and who reads it in three queries, after writing down that the page was shown."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -46,14 +47,16 @@ class NamedFeeds(ChangeList):
         )
         people = patients.patient_cards({row.owner_id for row in rows if row.owner == feeds.PATIENT})
         practitioners = patients.practitioner_cards({row.owner_id for row in rows if row.owner == feeds.PRACTITIONER})
+        accounts = user_cards({row.created_by for row in rows})
         for row in rows:
+            row.account = accounts.get(row.created_by)
             row.card = (people if row.owner == feeds.PATIENT else practitioners).get(row.owner_id)
         self.result_list = rows
 
 
 @admin.register(CalendarFeed)
 class CalendarFeedAdmin(admin.ModelAdmin[CalendarFeed]):
-    list_display = ("whose", "owner", "created_at", "read_at", "revoked_at")
+    list_display = ("whose", "owner", "reader", "created_at", "read_at", "revoked_at")
     list_display_links = None
     list_filter = ("owner", ("revoked_at", admin.EmptyFieldListFilter))
     list_per_page = 50
@@ -85,6 +88,12 @@ class CalendarFeedAdmin(admin.ModelAdmin[CalendarFeed]):
     def whose(self, row: CalendarFeed) -> str:
         card = getattr(row, "card", None)
         return str(card.full_name) if card else "—"
+
+    @admin.display(description=gettext_lazy("read by"))
+    def reader(self, row: CalendarFeed) -> str:
+        """The account that made it: the owner's, or of who stands for the patient."""
+        account = getattr(row, "account", None)
+        return str(account.full_name) if account else "—"
 
     @admin.action(description=gettext_lazy("Close the addresses that are ticked"))
     def close(self, request: HttpRequest, queryset: QuerySet[CalendarFeed]) -> None:

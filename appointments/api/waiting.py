@@ -42,12 +42,19 @@ class AskIn(serializers.Serializer[None]):
     type = serializers.CharField(max_length=40, required=False, default="", help_text="Without a visit: for what.")
     practitioner_id = serializers.UUIDField(required=False, help_text="Without a visit: with whom, or `specialty`.")
     specialty = serializers.CharField(max_length=80, required=False, default="")
-    patient_id = serializers.UUIDField(required=False, help_text="Only for who manages the waiting list.")
+    patient_id = serializers.UUIDField(
+        required=False, help_text="Whom you stand for; anybody in sight for who manages the waiting list."
+    )
     first = serializers.DateField(required=False, help_text="First local day; today unless told.")
     last = serializers.DateField(required=False, help_text="Last local day; that of the visit, or in three months.")
     windows = WindowField(many=True, required=False, help_text="When the patient can come; none: at any time.")
     priority = serializers.ChoiceField(choices=WaitingEntry.Priority.choices, required=False, default=0)
     note = serializers.CharField(max_length=200, required=False, allow_blank=True, default="", help_text="For staff.")
+
+
+class QueryIn(serializers.Serializer[None]):
+    status = serializers.ChoiceField(choices=WaitingEntry.Status.choices, default=WaitingEntry.Status.WAITING)
+    patient_id = serializers.UUIDField(required=False)
 
 
 class OfferOut(serializers.Serializer[OfferCard]):
@@ -108,22 +115,24 @@ class WaitingList(APIView):
         operation_id="waiting_list",
         parameters=[
             OpenApiParameter("status", str, enum=list(WaitingEntry.Status.values), description="Staff: of one state."),
+            OpenApiParameter("patient_id", OpenApiTypes.UUID, description="Of whom you stand for, or your own."),
             OpenApiParameter("page", OpenApiTypes.INT),
             OpenApiParameter("page_size", OpenApiTypes.INT),
         ],
-        responses={200: PagedWishes, 403: _STAFF, 422: _INVALID},
+        responses={200: PagedWishes, 403: _STAFF, 404: _GONE, 422: _INVALID},
     )
     def get(self, request: Request) -> Response:
-        """Your own wishes, the newest first. Staff: the line that they see, in its order; `waiting` unless told."""
+        """Your own wishes, the newest first, or with `patient_id` those of somebody you stand for. Staff: the line that
+        they see, in its order; `waiting` unless told."""
         actor = _actor(request)
+        asked = QueryIn(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        patient_id = asked.validated_data.get("patient_id")
         rows = access.waiting_visible(actor)
-        if actor.has_perm(access.VIEW):
-            form = serializers.ChoiceField(choices=WaitingEntry.Status.choices)
-            wanted = request.query_params.get("status", WaitingEntry.Status.WAITING.value)
-            try:
-                rows = rows.filter(status=form.run_validation(wanted))
-            except serializers.ValidationError as error:
-                raise serializers.ValidationError({"status": error.detail}) from None
+        if patient_id is not None:
+            rows = waiting_cards.wishes_of_actor(actor, patient_id)
+        elif actor.has_perm(access.VIEW):
+            rows = rows.filter(status=asked.validated_data["status"])
             record_access(
                 actor=actor,
                 patient_id=None,
@@ -132,10 +141,10 @@ class WaitingList(APIView):
                 purpose="appointments",
                 right="role",
             )
-        elif patients.patient_for_user(actor.id) is None:
+        elif not patients.patient_side(actor):
             raise Refused
         else:
-            rows = rows.order_by("-created_at", "-id")
+            rows = waiting_cards.wishes_of_actor(actor)
         pages = Pages()
         page: Any = pages.paginate_queryset(rows, request, view=self)
         cards: Any = waiting_cards.cards(page)
@@ -158,7 +167,7 @@ class WaitingList(APIView):
 
 
 class OneWish(APIView):
-    """One wish: yours, or one that your work lets you see."""
+    """One wish: yours, of somebody you stand for, or one that your work lets you see."""
 
     @extend_schema(operation_id="waiting_list_get", responses={200: WishOut, 404: _GONE})
     def get(self, request: Request, entry_id: UUID) -> Response:

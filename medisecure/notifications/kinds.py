@@ -13,6 +13,13 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "appointment-cancelled": _("Your appointment was cancelled."),
     "appointment-reminder": _("You have an appointment soon."),
     "appointment-offered": _("An earlier time is free for you. Please answer before it goes to somebody else."),
+    "appointment-booked-for": _("An appointment of a person you act for is booked."),
+    "appointment-moved-for": _("An appointment of a person you act for was moved."),
+    "appointment-cancelled-for": _("An appointment of a person you act for was cancelled."),
+    "appointment-reminder-for": _("A person you act for has an appointment soon."),
+    "appointment-offered-for": _(
+        "An earlier time is free for a person you act for. Please answer before it goes to somebody else."
+    ),
     "document-added": _("A new document is in your record."),
     "invoice-issued": _("A new invoice is ready."),
     "export-ready": _("The copy of your data is ready."),

@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from medisecure.accounts.models import User
-from medisecure.kernel.errors import NotFound, Refused, WrongPatient
+from medisecure.kernel.errors import NotFound, WrongPatient
 from patients.interface import Stand, patient_card, patient_side
 
 Page = Callable[..., HttpResponse]
@@ -85,19 +85,6 @@ def for_patient(view: Page) -> Page:
         return view(request, subject.id, *args, **kwargs)
 
     return page
-
-
-def for_oneself(view: Page) -> Page:
-    """The same for what nobody does for somebody else."""
-
-    @functools.wraps(view)
-    def page(request: HttpRequest, patient_id: UUID, *args: Any, **kwargs: Any) -> HttpResponse:
-        subject = subject_of(request)
-        if subject is not None and not subject.stand.is_self:
-            raise Refused(_("This page is for yourself only. Change back to yourself first."))
-        return view(request, patient_id, *args, **kwargs)
-
-    return for_patient(page)
 
 
 def acting(request: HttpRequest) -> Stand:

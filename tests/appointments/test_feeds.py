@@ -142,7 +142,7 @@ def test_address_is_kept_as_a_hash_and_told_once(booked: Appointment, asha: User
     [row] = CalendarFeed.objects.all()
     assert token not in str({name: getattr(row, name) for name in ("token_hash", "open_key", "id", "owner_id")})
     seen = api(asha).get("/api/calendar-feed")
-    assert seen.json().keys() == {"owner", "created_at", "read_at"}
+    assert seen.json().keys() == {"owner", "owner_id", "created_at", "read_at"}
     assert token not in seen.content.decode()
 
 

@@ -193,10 +193,10 @@ def test_patient_without_an_address_gets_a_notice_only(
 ) -> None:
     from dataclasses import replace
 
-    from patients import interface as patients
+    from patients import addressees
 
-    card = patients.patient_card(booked.patient_id)
-    monkeypatch.setattr(patients, "patient_card", lambda _id: replace(card, email=""))
+    card = addressees.patient_card(booked.patient_id)
+    monkeypatch.setattr(addressees, "patient_card", lambda _id: replace(card, email=""))
     deliver_events()
     assert send_mails() == []
     assert len(notices_for(asha.id)) == 1

@@ -167,10 +167,10 @@ def test_after_an_outage_only_the_later_of_two_is_sent(booked: Appointment, sett
 
 
 def test_none_to_a_closed_file(booked: Appointment, asha: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    from patients import interface as patients
+    from patients import addressees
 
-    card = patients.patient_card(booked.patient_id)
-    monkeypatch.setattr(patients, "patient_card", lambda _id: replace(card, active=False))
+    card = addressees.patient_card(booked.patient_id)
+    monkeypatch.setattr(addressees, "patient_card", lambda _id: replace(card, active=False))
     before = len(notices_for(asha.id))
     assert look(timedelta(hours=2)) == []
     assert len(notices_for(asha.id)) == before

@@ -21,7 +21,7 @@ from appointments.services.waiting.entries import (
     give_time_back,
     hand_time_over,
     note_step,
-    right_of,
+    right_to_answer,
     visit_of,
     write_down,
 )
@@ -29,7 +29,7 @@ from appointments.waiting_rules import MOST_MISSED
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.databases import APPOINTMENTS
-from medisecure.kernel.errors import LinkOver, NotFound, OfferOver, Refused, TooLate
+from medisecure.kernel.errors import LinkOver, NotFound, OfferOver, TooLate
 from medisecure.kernel.ids import new_id
 from medisecure.kernel.transactions import transactional
 
@@ -43,13 +43,13 @@ def accept(*, actor: User, offer_id: UUID) -> Appointment:
     patient; PatientBusy when the patient has another visit then; Conflict, NotFound, Refused.
     """
     offer, entry = _find(actor, offer_id)
-    return _accept(offer, entry, actor=actor, right=_right(actor, entry))
+    return _accept(offer, entry, actor=actor, right=right_to_answer(actor, entry))
 
 
 def decline(*, actor: User, offer_id: UUID) -> None:
     """Leave the time to the next in line; the wish stays. Raises OfferOver, NotFound, Refused."""
     offer, entry = _find(actor, offer_id)
-    _decline(offer, entry, actor=actor, right=_right(actor, entry))
+    _decline(offer, entry, actor=actor, right=right_to_answer(actor, entry))
 
 
 def offer_of_link(token: str) -> WaitingOffer:
@@ -74,13 +74,6 @@ def _find(actor: User, offer_id: UUID) -> tuple[WaitingOffer, WaitingEntry]:
     if offer is None:
         raise NotFound
     return offer, find_entry(actor, offer.entry_id)
-
-
-def _right(actor: User, entry: WaitingEntry) -> str:
-    right = right_of(actor, entry)
-    if right != "self" and not actor.has_perm(access.MANAGE_WAITING):
-        raise Refused
-    return right
 
 
 def _find_by_link(token: str) -> tuple[WaitingOffer, WaitingEntry]:
@@ -156,7 +149,7 @@ def _check_move(visit: Appointment, offer: WaitingOffer, right: str) -> None:
         raise OfferOver
     calendar = Calendar.objects.filter(id=visit.calendar_id).first()
     hours = calendar.cancel_notice_hours if calendar else 24
-    notice = timedelta(hours=hours if right in access.OF_THE_PATIENT else 0)
+    notice = timedelta(hours=hours if access.by_patient(right) else 0)
     if not rules.may_move(status, visit.start, clock.now(), notice):
         raise TooLate
 

@@ -21,7 +21,7 @@ from appointments.services.waiting.entries import (
     give_time_back,
     is_upcoming,
     note_step,
-    right_of,
+    right_to_answer,
     write_down,
 )
 from medisecure.accounts.models import User
@@ -57,12 +57,12 @@ def ask(
     """Put somebody on the waiting list: for an earlier time of a visit, or for a first one of a type with a
     practitioner or a specialty. `windows` as [{"weekday": 0, "start": "08:00", "end": "12:00"}]; none: any time.
 
-    Raises Invalid by field; NotFound for a visit or a patient out of sight; Conflict for a second wish of the same
-    kind; Refused.
+    Whoever stands for a patient asks for them with `patient_id`. Raises Invalid by field; NotFound for a visit or a
+    patient out of sight; Conflict for a second wish of the same kind; Refused.
     """
     staff = actor.has_perm(access.MANAGE_WAITING)
     visit = access.find(actor, appointment_id) if appointment_id else None
-    patient = _whom(actor, patient_id, visit, staff=staff)
+    patient, right = _whom(actor, patient_id, visit, staff=staff)
     if visit:
         zone, type_code, practitioner_id, specialty = visit.zone, visit.type_code, visit.practitioner_id, ""
         _check_visit(visit)
@@ -81,7 +81,7 @@ def ask(
     note = " ".join(note.split())
     if len(note) > LONGEST_NOTE:
         errors["note"] = [_("Use %(count)d characters at most.") % {"count": LONGEST_NOTE}]
-    if not staff and (note or priority != WaitingEntry.Priority.NORMAL):
+    if access.by_patient(right) and (note or priority != WaitingEntry.Priority.NORMAL):
         errors["note" if note else "priority"] = [_("Only staff can set this.")]
     if priority not in WaitingEntry.Priority.values:
         errors["priority"] = [_("Use 0 (normal), 1 (soon) or 2 (urgent).")]
@@ -98,11 +98,10 @@ def ask(
         windows=[dict(window) for window in windows],
         priority=priority,
         open_key=_open_key(patient, visit, type_code, practitioner_id, specialty),
-        by_staff=staff and patients.patient_for_user(actor.id) != patient,
+        by_staff=not access.by_patient(right),
         asked_by=actor.id,
         note=note,
     )
-    right = right_of(actor, entry)
     if WaitingEntry.objects.filter(patient_id=patient, status__in=[WAITING, _PAUSED]).count() >= MOST_OPEN:
         raise Conflict(_("There are %(count)d wishes already. Withdraw one first.") % {"count": MOST_OPEN})
     write_down(actor, entry, "create", right)
@@ -120,14 +119,17 @@ def ask(
     return entry
 
 
-def _whom(actor: User, patient_id: UUID | None, visit: Appointment | None, *, staff: bool) -> UUID:
-    own = patients.patient_for_user(actor.id)
+def _whom(actor: User, patient_id: UUID | None, visit: Appointment | None, *, staff: bool) -> tuple[UUID, str]:
+    """The patient who is to wait, and the right by which the actor says so."""
+    sides = patients.patient_side(actor)
+    own = next((stand.patient_id for stand in sides.values() if stand.is_self), None)
     whose = visit.patient_id if visit else patient_id or own
     if whose is None:
         raise Invalid({"patient_id": [_("Say for whom.")]}) if staff else Refused
     if patient_id not in (None, whose):
         raise Invalid({"patient_id": [_("This appointment is another patient's.")]})
-    if whose != own:
+    right = access.right_for(actor, whose)
+    if not access.by_patient(right):
         if not staff:
             # A visit in sight may be changed by who is in charge of it; another patient is not there at all.
             raise Refused if visit else NotFound
@@ -136,7 +138,7 @@ def _whom(actor: User, patient_id: UUID | None, visit: Appointment | None, *, st
     card = patients.patient_cards([whose]).get(whose)
     if card is None or not card.active:
         raise Invalid({"patient_id": [_("There is no such patient, or the file is closed.")]})
-    return whose
+    return whose, right
 
 
 def _check_visit(visit: Appointment) -> None:
@@ -194,7 +196,7 @@ def _window_errors(windows: Sequence[Mapping[str, Any]]) -> str:
 def access_entry(*, actor: User, entry_id: UUID) -> WaitingEntry:
     """One wish to be shown to the actor; staff's look is written down. Raises NotFound when out of sight."""
     entry = find_entry(actor, entry_id)
-    right = right_of(actor, entry)
+    right = access.right_for(actor, entry.patient_id)
     if right != "self":
         write_down(actor, entry, "view", right)
     return entry
@@ -203,7 +205,7 @@ def access_entry(*, actor: User, entry_id: UUID) -> WaitingEntry:
 def withdraw(*, actor: User, entry_id: UUID) -> WaitingEntry:
     """Take the wish back; an offer that is open goes to the next in line. A wish that is over stays as it ended."""
     seen = find_entry(actor, entry_id)
-    right = _right_to_change(actor, seen)
+    right = right_to_answer(actor, seen)
     write_down(actor, seen, "cancel", right)
 
     @transactional(APPOINTMENTS)
@@ -229,7 +231,7 @@ def take_offers_back(entry: WaitingEntry) -> None:
 def resume(*, actor: User, entry_id: UUID) -> WaitingEntry:
     """Go on with a wish that was paused after several offers without a yes."""
     seen = find_entry(actor, entry_id)
-    right = _right_to_change(actor, seen)
+    right = right_to_answer(actor, seen)
     write_down(actor, seen, "change", right)
 
     @transactional(APPOINTMENTS)
@@ -248,11 +250,13 @@ def resume(*, actor: User, entry_id: UUID) -> WaitingEntry:
 def set_priority(*, actor: User, entry_id: UUID, priority: int) -> WaitingEntry:
     """Staff: how far ahead in the line."""
     seen = find_entry(actor, entry_id)
-    if not actor.has_perm(access.MANAGE_WAITING):
+    right = access.right_for(actor, seen.patient_id)
+    # Nobody moves themselves, or their child, ahead of others.
+    if access.by_patient(right) or not actor.has_perm(access.MANAGE_WAITING):
         raise Refused
     if priority not in WaitingEntry.Priority.values:
         raise Invalid({"priority": [_("Use 0 (normal), 1 (soon) or 2 (urgent).")]})
-    write_down(actor, seen, "change", right_of(actor, seen))
+    write_down(actor, seen, "change", right)
 
     @transactional(APPOINTMENTS)
     def move_in_line() -> WaitingEntry:
@@ -265,10 +269,3 @@ def set_priority(*, actor: User, entry_id: UUID, priority: int) -> WaitingEntry:
         return entry
 
     return move_in_line()
-
-
-def _right_to_change(actor: User, entry: WaitingEntry) -> str:
-    right = right_of(actor, entry)
-    if right != "self" and not actor.has_perm(access.MANAGE_WAITING):
-        raise Refused
-    return right

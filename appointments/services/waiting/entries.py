@@ -11,8 +11,7 @@ from appointments.services import cells
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
-from medisecure.kernel.errors import NotFound, OfferOver, Stale
-from patients import interface as patients
+from medisecure.kernel.errors import NotFound, OfferOver, Refused, Stale
 
 WAITING = WaitingEntry.Status.WAITING
 OPEN = WaitingOffer.Status.OPEN
@@ -25,8 +24,12 @@ def find_entry(actor: User, entry_id: UUID) -> WaitingEntry:
     return entry
 
 
-def right_of(actor: User, entry: WaitingEntry) -> str:
-    return "self" if patients.patient_for_user(actor.id) == entry.patient_id else "role"
+def right_to_answer(actor: User, entry: WaitingEntry) -> str:
+    """By what right the actor answers for the patient or takes the wish back. Raises Refused."""
+    right = access.right_for(actor, entry.patient_id)
+    if not access.by_patient(right) and not actor.has_perm(access.MANAGE_WAITING):
+        raise Refused
+    return right
 
 
 def write_down(actor: User | None, entry: WaitingEntry, action: str, right: str) -> None:
@@ -36,7 +39,7 @@ def write_down(actor: User | None, entry: WaitingEntry, action: str, right: str)
         action=action,
         resource="waiting-entry",
         resource_id=entry.id,
-        purpose="self" if right in access.OF_THE_PATIENT else "appointments",
+        purpose=access.purpose_of(right),
         right=right,
     )
 

@@ -1,4 +1,5 @@
-"""One's own calendar: the file that calendar programs read by a secret address, and the page where it is made."""
+"""A calendar of one's visits, or of those of somebody one stands for: the file that calendar programs read by a secret
+address, and the page where that is made."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from appointments import interface as appointments
 from medisecure.audit.interface import current_address
 from medisecure.kernel.errors import DomainError
 from medisecure.kernel.limits import limit
-from medisecure.portal.people import crumbs, for_oneself, reader
+from medisecure.portal.people import crumbs, for_patient, reader
 
 #: Readings of one address within the time: services that read for many people share one.
 MOST, SECONDS = 300, 300
@@ -49,7 +50,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_oneself
+@for_patient
 def address(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Make, renew and close the address. It is shown once, in the answer to the button that made it."""
     actor = reader(request)
@@ -57,9 +58,9 @@ def address(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     if request.method == "POST":
         try:
             if request.POST.get("do") == "make":
-                url = appointments.make_my_feed(actor=actor)
+                url = appointments.make_my_feed(actor=actor, patient_id=patient_id)
             elif request.POST.get("do") == "close":
-                appointments.close_my_feed(actor=actor)
+                appointments.close_my_feed(actor=actor, patient_id=patient_id)
                 messages.success(request, _("The address no longer works."))
                 return redirect("calendar-address")
             else:
@@ -72,7 +73,7 @@ def address(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         "crumbs": crumbs((_("My appointments"), reverse("appointments")), (_("In my own calendar"), "")),
         "area": "appointments",
         "url": url,
-        "feed": appointments.my_feed(actor),
+        "feed": appointments.my_feed(actor, patient_id),
     }
     response = render(request, "portal/calendar.html", context)
     if url:

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from appointments.interface import my_appointments, open_offers
+from appointments.interface import is_offered, my_appointments
 from billing.interface import invoices_for_patient
 from medisecure.notifications.interface import notices_for
 from medisecure.portal.people import acting, reader, subject_of
@@ -36,8 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
         context |= {
             "next": visits(coming[:1])[0] if coming else None,
             "more": max(0, len(coming) - 1),
-            # Offers are answered by the person alone: see the waiting list.
-            "offers": open_offers(user) if acting(request).is_self else [],
+            "offered": is_offered(user, patient_id),
             "due": due,
             "due_cents": sum(card.balance_cents for card in due),
             "overdue": any(card.overdue for card in due),

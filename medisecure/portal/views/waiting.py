@@ -1,4 +1,4 @@
-"""The waiting list: what I am waiting for, what is kept for me, and asking for an earlier time."""
+"""The waiting list: what is waited for, what is kept, and asking for an earlier time; for oneself or on behalf."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from appointments import interface as appointments
 from appointments.interface import OfferCard, WaitingCard
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError, NotFound
-from medisecure.portal.people import crumbs, for_oneself, reader
+from medisecure.portal.people import crumbs, for_patient, reader
 from medisecure.portal.views.booking import offer_of_calendars
 from medisecure.portal.visits import Visit, foreign, label_of, visits, wall
 from medisecure.portal.waiting_forms import EarlierForm, WishForm
@@ -93,9 +93,9 @@ def _offer(card: OfferCard, label: str, people: dict[UUID, PractitionerCard]) ->
 
 
 @require_safe
-@for_oneself
+@for_patient
 def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
-    found = wishes(appointments.my_wishes(reader(request)))
+    found = wishes(appointments.my_wishes(reader(request), patient_id))
     context = {
         "crumbs": crumbs((_("My appointments"), reverse("appointments")), (_("Waiting list"), "")),
         "area": "appointments",
@@ -107,7 +107,7 @@ def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_oneself
+@for_patient
 def earlier(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> HttpResponse:
     """Ask for an earlier time of a visit that is booked."""
     card = appointments.appointment_for(actor=reader(request), appointment_id=appointment_id)
@@ -119,6 +119,7 @@ def earlier(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Htt
         try:
             appointments.ask_for_earlier(
                 actor=reader(request),
+                patient_id=patient_id,
                 appointment_id=appointment_id,
                 first=form.cleaned_data["first"],
                 last=form.cleaned_data["last"],
@@ -145,7 +146,7 @@ def earlier(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Htt
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_oneself
+@for_patient
 def ask(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Wait for a first time with a practitioner or a specialty."""
     kinds, people = offer_of_calendars(reader(request))
@@ -160,6 +161,7 @@ def ask(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         try:
             appointments.ask_for_earlier(
                 actor=reader(request),
+                patient_id=patient_id,
                 type_code=form.cleaned_data["type"],
                 practitioner_id=who["practitioner_ids"][0] if who["practitioner_ids"] else None,
                 specialty=who["specialty"] or "",
@@ -186,11 +188,11 @@ def ask(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@for_oneself
+@for_patient
 def answer(request: HttpRequest, patient_id: UUID, offer_id: UUID) -> HttpResponse:
     """Yes or no to an offer."""
     actor = reader(request)
-    _own_offer(request, offer_id)
+    appointments.check_wish(patient_id, offer_id=offer_id)
     try:
         if request.POST.get("do") == "accept":
             appointment_id = appointments.accept_offer(actor=actor, offer_id=offer_id)
@@ -208,20 +210,12 @@ def answer(request: HttpRequest, patient_id: UUID, offer_id: UUID) -> HttpRespon
     return redirect("waiting")
 
 
-def _own_offer(request: HttpRequest, offer_id: UUID) -> None:
-    """Staff may answer for others, but in the admin: this is the patient's face. An offer that is over is answered by
-    the service, in words."""
-    if reader(request).is_staff and offer_id not in {offer.id for offer in appointments.open_offers(reader(request))}:
-        raise NotFound
-
-
 @require_POST
-@for_oneself
+@for_patient
 def change(request: HttpRequest, patient_id: UUID, entry_id: UUID) -> HttpResponse:
     """Take a wish back, or go on with one that was paused."""
     actor = reader(request)
-    if entry_id not in {card.id for card in appointments.my_wishes(actor)}:
-        raise NotFound
+    appointments.check_wish(patient_id, entry_id=entry_id)
     try:
         if request.POST.get("do") == "withdraw":
             appointments.withdraw_wish(actor=actor, entry_id=entry_id)

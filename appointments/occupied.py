@@ -54,12 +54,10 @@ def held(begin: datetime, end: datetime, *, but_of: UUID | None) -> Mapping[UUID
     offers = WaitingOffer.objects.filter(
         status=WaitingOffer.Status.OPEN, expires__gt=now, busy_start__lt=end, busy_end__gt=begin
     )
-    for owner, start, finish in offers.order_by().values_list("practitioner_id", "busy_start", "busy_end"):
-        found[owner].append(rules.cell_range(start, finish))
-    for row in Hold.objects.filter(expires__gt=now, busy_start__lt=end, busy_end__gt=begin):
-        if row.owner_id != but_of:
-            for owner in (row.practitioner_id, *map(UUID, row.resource_ids)):
-                found[owner].append(rules.cell_range(row.busy_start, row.busy_end))
+    holds = Hold.objects.filter(expires__gt=now, busy_start__lt=end, busy_end__gt=begin)
+    for row in (*offers.order_by(), *(hold for hold in holds if hold.owner_id != but_of)):
+        for owner in (row.practitioner_id, *map(UUID, row.resource_ids)):
+            found[owner].append(rules.cell_range(row.busy_start, row.busy_end))
     return found
 
 

@@ -85,6 +85,8 @@ class WaitingOffer(DocumentModel):
     busy_end = models.DateTimeField()
     zone = models.CharField(max_length=64)
     place = models.CharField(_("place"), max_length=120)
+    #: Ids of the rooms and devices that are kept with it.
+    resource_ids = models.JSONField(default=list)
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.OPEN)
     #: The entry while it is open, its own id afterwards: an entry has one open offer at a time.
     open_key = models.CharField(max_length=60, unique=True)

@@ -48,7 +48,7 @@ def claim(appointment: Appointment, needs: Needs = ()) -> list[str]:
     """
     of_practitioner, of_patient = practitioner_keys(appointment), patient_keys(appointment)
     rooms = {one: _resource_keys(appointment, one) for group in needs for one in group}
-    holders = _holders(appointment.id, [*of_practitioner, *of_patient, *_flat(rooms.values())])
+    holders = _holders(appointment, [*of_practitioner, *of_patient, *_flat(rooms.values())])
     others = {key for key, (holder, _expires) in holders.items() if holder != appointment.id}
     if not others.isdisjoint(of_patient):
         raise PatientBusy
@@ -56,12 +56,9 @@ def claim(appointment: Appointment, needs: Needs = ()) -> list[str]:
     if shared and not appointment.overbooked:
         raise SlotTaken
     taken = _choose(needs, rooms, holders, appointment.id, must=not appointment.overbooked)
-    # A cell that is only held passes to the overbooked visit: it would end with the hold, and the visit does not.
-    held = {key for key in shared if holders[key][1] is not None}
-    if held:
-        OccupancyCell.objects.filter(key__in=sorted(held)).update(appointment_id=appointment.id, expires=None)
-    if shared - held:
-        OccupancyCell.objects.filter(key__in=sorted(shared - held)).update(shared=F("shared") + 1)
+    # What is held for somebody stays theirs: whoever has been offered a time is not put off for one who is squeezed in.
+    if shared:
+        OccupancyCell.objects.filter(key__in=sorted(shared)).update(shared=F("shared") + 1)
     wanted = [*of_practitioner, *of_patient, *_flat(rooms[one] for one in taken)]
     OccupancyCell.objects.bulk_create(
         [OccupancyCell(key=key, appointment_id=appointment.id) for key in wanted if key not in holders]
@@ -88,7 +85,7 @@ def claim_hold(hold: Hold | WaitingOffer, needs: Needs = ()) -> list[UUID]:
     Returns the rooms and devices."""
     of_practitioner = practitioner_keys(hold)
     rooms = {one: _resource_keys(hold, one) for group in needs for one in group}
-    holders = _holders(hold.id, [*of_practitioner, *_flat(rooms.values())])
+    holders = _holders(hold, [*of_practitioner, *_flat(rooms.values())])
     if not holders.keys().isdisjoint(of_practitioner):
         raise SlotTaken
     taken = _choose(needs, rooms, holders, hold.id, must=True)
@@ -108,24 +105,52 @@ def adopt(hold: Hold, appointment: Appointment) -> None:
 
 
 def drop_hold(hold: Hold) -> None:
-    OccupancyCell.objects.filter(appointment_id=hold.id).delete()
+    give_up(hold)
     Hold.objects.filter(id=hold.id).delete()
+
+
+def give_up(kept: Hold | WaitingOffer) -> None:
+    """Give back what was kept; what an overbooked visit stands on passes to that visit, which does not end with it."""
+    held = OccupancyCell.objects.filter(appointment_id=kept.id).values_list("key", "shared")
+    _free(kept, dict(held), appointment_id=kept.id)
 
 
 def _flat(lists: Iterable[list[str]]) -> list[str]:
     return [key for one in lists for key in one]
 
 
-def _holders(own: UUID, keys: Collection[str]) -> dict[str, tuple[UUID, datetime | None]]:
-    """Who holds which of these cells, and until when. What has expired is deleted first: a hold ends by itself, whether
+def _holders(
+    wanting: Appointment | Hold | WaitingOffer, keys: Collection[str]
+) -> dict[str, tuple[UUID, datetime | None]]:
+    """Who holds which of these cells, and until when. What has expired is freed first: a hold ends by itself, whether
     or not somebody has swept it away."""
-    rows = OccupancyCell.objects.filter(key__in=list(keys)).values_list("key", "appointment_id", "expires")
-    found = {key: (holder, expires) for key, holder, expires in rows}
+    rows = OccupancyCell.objects.filter(key__in=list(keys)).values_list("key", "appointment_id", "expires", "shared")
     now = clock.now()
-    over = [key for key, (holder, expires) in found.items() if expires is not None and expires <= now and holder != own]
-    if over:
-        OccupancyCell.objects.filter(key__in=over, expires__lte=now).delete()
-    return {key: value for key, value in found.items() if key not in over}
+    found: dict[str, tuple[UUID, datetime | None]] = {}
+    over: dict[str, int] = {}
+    for key, holder, expires, shared in rows:
+        if expires is not None and expires <= now and holder != wanting.id:
+            over[key] = shared
+        else:
+            found[key] = (holder, expires)
+    inherited = _free(wanting, over, expires__lte=now)
+    return found | {key: (heir, None) for key, heir in inherited.items()}
+
+
+def _free(here: Appointment | Hold | WaitingOffer, cells: Mapping[str, int], **still: object) -> dict[str, UUID]:
+    """Free cells of the practitioner's time at `here`, each with how often it was shared; returns those that pass to an
+    overbooked visit, with its id. `still` is what must be true of them yet."""
+    left = set(cells)
+    inherited: dict[str, UUID] = {}
+    for heir in _heirs(here) if any(cells.values()) else ():
+        passes = left.intersection(practitioner_keys(heir))
+        if passes:
+            OccupancyCell.objects.filter(key__in=sorted(passes), **still).update(appointment_id=heir.id, expires=None)
+            inherited |= dict.fromkeys(passes, heir.id)
+            left -= passes
+    if left:
+        OccupancyCell.objects.filter(key__in=sorted(left), **still).delete()
+    return inherited
 
 
 def _choose(
@@ -173,28 +198,21 @@ def release(appointment: Appointment, *, keep: Iterable[str] = ()) -> None:
     """Give back what the appointment holds, except `keep`. A cell that lies under an overbooked visit passes to that
     visit: cancelling the first of two must not offer the time of the second to a third."""
     kept = set(keep)
-    held = OccupancyCell.objects.filter(appointment_id=appointment.id).values_list("key", flat=True)
-    freed = {key for key in held if key not in kept}
-    for heir in _heirs(appointment):
-        inherited = freed.intersection(practitioner_keys(heir))
-        if inherited:
-            OccupancyCell.objects.filter(key__in=sorted(inherited)).update(appointment_id=heir.id)
-            freed -= inherited
-    if freed:
-        OccupancyCell.objects.filter(key__in=sorted(freed), appointment_id=appointment.id).delete()
+    held = OccupancyCell.objects.filter(appointment_id=appointment.id).values_list("key", "shared")
+    _free(appointment, {key: shared for key, shared in held if key not in kept}, appointment_id=appointment.id)
     uses = ResourceUse.objects.filter(appointment_id=appointment.id)
     forget_busy(appointment.practitioner_id, *uses.values_list("resource_id", flat=True))
     if not kept:
         uses.delete()
 
 
-def _heirs(appointment: Appointment) -> list[Appointment]:
+def _heirs(here: Appointment | Hold | WaitingOffer) -> list[Appointment]:
     near = Appointment.objects.filter(
-        practitioner_id=appointment.practitioner_id,
-        busy_start__lt=appointment.busy_end,
-        busy_start__gt=appointment.busy_start - rules.LONGEST,
-        busy_end__gt=appointment.busy_start,
+        practitioner_id=here.practitioner_id,
+        busy_start__lt=here.busy_end,
+        busy_start__gt=here.busy_start - rules.LONGEST,
+        busy_end__gt=here.busy_start,
         overbooked=True,
         status__in=[status.value for status in rules.OCCUPYING],
     )
-    return list(near.exclude(id=appointment.id).order_by("id"))
+    return list(near.exclude(id=here.id).order_by("id"))

@@ -30,7 +30,7 @@ def hold(*, actor: User, practitioner_id: UUID, type_code: str, start: object) -
 
     Raises Invalid by field, SlotTaken, and Refused for who may book nothing.
     """
-    if patients.patient_for_user(actor.id) is None and not actor.has_perm(access.BOOK_FOR_OTHERS):
+    if not patients.patient_side(actor) and not actor.has_perm(access.BOOK_FOR_OTHERS):
         raise Refused
     place = find_place(
         actor=actor, practitioner_id=practitioner_id, type_code=type_code, start=check_start(start), overbook=False

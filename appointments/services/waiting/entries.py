@@ -92,16 +92,17 @@ def as_visit(offer: WaitingOffer, appointment_id: UUID) -> Appointment:
 
 
 def keep_time(offer: WaitingOffer) -> None:
-    """Hold the practitioner's cells for the offer, and a room where one is needed. The patient's own are not held: they
-    may still book elsewhere.
+    """Hold the practitioner's cells for the offer, which is not saved yet, and a room where one is needed. The
+    patient's own are not held: they may still book elsewhere.
 
     Raises SlotTaken; IntegrityError when somebody else's transaction was faster.
     """
-    cells.claim_hold(offer, places.needs_of(offer.type_code, offer.place))
+    kept = cells.claim_hold(offer, places.needs_of(offer.type_code, offer.place))
+    offer.resource_ids = [str(one) for one in kept]
 
 
 def give_time_back(offer: WaitingOffer) -> None:
-    OccupancyCell.objects.filter(appointment_id=offer.id).delete()
+    cells.give_up(offer)
 
 
 def hand_time_over(offer: WaitingOffer, appointment_id: UUID) -> None:

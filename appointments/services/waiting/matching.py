@@ -261,8 +261,8 @@ def _offer(kind: AppointmentType, waiter: Waiter, slot: Slot, until: datetime) -
             open_key=f"entry:{entry.id}",
             expires=until,
         )
-        offer.save(force_insert=True)
         keep_time(offer)
+        offer.save(force_insert=True)
         note_step(entry.id, "offer", offer_id=offer.id)
         emit(
             APPOINTMENTS,

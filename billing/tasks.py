@@ -7,11 +7,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils import translation
 
 from billing import services
 from billing.models import Invoice
 from billing.services import merging
+from medisecure.accounts.interface import Role, users_with_role
 from medisecure.kernel import clock
 from medisecure.kernel.databases import BILLING, DEFAULT
 from medisecure.kernel.events import Event, consumer
@@ -35,7 +37,31 @@ def draft_invoice(event: Event) -> None:
         practitioner_id=event.uuid("practitioner_id"),
         type_code=event.text("type_code"),
         service_date=clock.local(start, ZoneInfo(settings.TIME_ZONE)).date(),
+        said_at=event.emitted_at,
     )
+
+
+@consumer("appointment.reopened", database=BILLING, queue="billing")
+def withdraw_draft(event: Event) -> None:
+    """The completion was a wrong click: its draft is put aside if nobody has worked on it."""
+    services.withdraw_for_appointment(
+        appointment_id=event.uuid("appointment_id"), patient_id=event.uuid("patient_id"), said_at=event.emitted_at
+    )
+
+
+@consumer("appointment.reopened", database=DEFAULT, queue="mail")
+def tell_clerks(event: Event) -> None:
+    """An invoice that has left the drafts, or that a clerk has worked on, stays as it is: the clerks decide."""
+    invoice = services.charged_for(event.uuid("appointment_id"))
+    if invoice is None:
+        return
+    for clerk in users_with_role(Role.BILLING_CLERK):
+        notify_user(
+            dedupe_key=f"{event.id}:visit-reopened:{clerk.id}",
+            user_id=clerk.id,
+            kind="visit-reopened",
+            url=reverse("admin:billing_invoice_change", args=[invoice.id]),
+        )
 
 
 @consumer("patient.merge_started", database=BILLING, queue="billing")

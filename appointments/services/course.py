@@ -85,8 +85,8 @@ def undo(*, actor: User, appointment_id: UUID, version: int | None = None) -> Ap
     """Take back the last step, which was a wrong click: the visit has the status it had before, and both stay in its
     history. Only for a few minutes, and not after a booking, a move, a cancellation or another correction.
 
-    The event of a completed visit has gone out: its draft invoice stays, and is found again when the visit is completed
-    once more. Raises Conflict, Stale, NotFound, Refused.
+    Of a completed visit billing is told: it takes its draft back, if nobody has worked on it. Raises Conflict, Stale,
+    NotFound, Refused.
     """
     seen = _for_staff(actor, appointment_id)
     _check_undo(seen)
@@ -101,7 +101,10 @@ def undo(*, actor: User, appointment_id: UUID, version: int | None = None) -> Ap
             values |= tickets.NONE
         elif current.undo_status == current.status:
             values |= {"called_at": None, "door": ""}
+        was = current.status
         change(current, actor=actor, action="undo", **values)
+        if was == rules.Status.COMPLETED:
+            tell("appointment.reopened", current)
         return current
 
     return step_back()

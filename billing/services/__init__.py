@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from billing.services.drafts import create_draft, discard_draft, draft_for_appointment, edit_draft
+from billing.services.drafts import (
+    charged_for,
+    create_draft,
+    discard_draft,
+    draft_for_appointment,
+    edit_draft,
+    withdraw_for_appointment,
+)
 from billing.services.issuing import credit, issue_invoice
 from billing.services.papers import make_pdf
 from billing.services.payments import Recorded, record_payment
@@ -10,6 +17,7 @@ from billing.services.prices import create_price
 
 __all__ = [
     "Recorded",
+    "charged_for",
     "create_draft",
     "create_price",
     "credit",
@@ -19,4 +27,5 @@ __all__ = [
     "issue_invoice",
     "make_pdf",
     "record_payment",
+    "withdraw_for_appointment",
 ]

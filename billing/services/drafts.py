@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F
+from django.utils import translation
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing import rules, selectors
 from billing.models import Invoice, Price
+from billing.querysets import InvoiceQuerySet
 from billing.services import lines as draft_lines
 from billing.services import payers
 from medisecure.accounts.models import User
@@ -21,6 +25,9 @@ from medisecure.kernel.databases import BILLING
 from medisecure.kernel.errors import Invalid, InvoiceIssued, Merged, NotFound, Stale
 from medisecure.kernel.transactions import transactional
 from patients.interface import follow, patient_card, practitioner_cards
+
+#: The version of a draft that was made for an appointment and has not been touched since.
+_AS_MADE: Final = 2
 
 ADD, CHANGE = "billing.add_invoice", "billing.change_invoice"
 
@@ -41,28 +48,75 @@ def line_from_price(price: Price, *, quantity: Decimal = Decimal(1)) -> rules.Li
 
 @transactional(BILLING)
 def draft_for_appointment(
-    *, appointment_id: UUID, patient_id: UUID, practitioner_id: UUID, type_code: str, service_date: date
+    *,
+    appointment_id: UUID,
+    patient_id: UUID,
+    practitioner_id: UUID,
+    type_code: str,
+    service_date: date,
+    said_at: datetime | None = None,
 ) -> Invoice:
     """The draft of a completed appointment, with the price list's lines for its type on that day; made once.
+
+    `said_at` is when the completion was said. A draft that nobody has worked on keeps it as `created_at`, so that what
+    was said last counts, in whatever order it arrives: see `withdraw_for_appointment`.
 
     A type that the price list does not know gives a draft without lines, which waits in the clerk's worklist: a visit
     is never lost because nobody had priced it.
     """
-    found = Invoice.objects.filter(appointment_id=appointment_id).first()
-    if found is not None:
-        return found
-    selectors.audit(actor=None, patient_id=patient_id, action="create")
-    invoice = Invoice.objects.create(
-        appointment_id=appointment_id,
-        patient_id=patient_id,
-        practitioner_id=practitioner_id,
-        service_date=service_date,
-    )
+    said_at = said_at or clock.now()
+    invoice = Invoice.objects.filter(appointment_id=appointment_id).first()
+    if invoice is None:
+        selectors.audit(actor=None, patient_id=patient_id, action="create")
+        invoice = Invoice.objects.create(appointment_id=appointment_id, patient_id=patient_id, created_at=said_at)
+    else:
+        set_aside = invoice.status == Invoice.Status.DISCARDED
+        fresh = _untouched(appointment_id, before=said_at).update(
+            created_at=said_at, status=Invoice.Status.DRAFT, reason=""
+        )
+        if not (fresh and set_aside):
+            invoice.refresh_from_db()
+            return invoice
+        selectors.audit(actor=None, patient_id=patient_id, action="change", invoice_id=invoice.id)
     prices = selectors.prices_for_type(type_code, service_date)
     covers = payers.covers_on(patient_id, service_date)
     draft_lines.write(invoice, [line_from_price(price) for price in prices], covers)
+    Invoice.objects.filter(id=invoice.id).update(
+        practitioner_id=practitioner_id, service_date=service_date, version=_AS_MADE
+    )
     invoice.refresh_from_db()
     return invoice
+
+
+def _untouched(appointment_id: UUID, *, before: datetime) -> InvoiceQuerySet[Invoice]:
+    """The appointment's draft, set aside or not, if no clerk has changed or discarded it and it speaks of `before`."""
+    return Invoice.objects.filter(
+        appointment_id=appointment_id,
+        status__in=[Invoice.Status.DRAFT, Invoice.Status.DISCARDED],
+        version=_AS_MADE,
+        created_at__lt=before,
+    )
+
+
+def charged_for(appointment_id: UUID) -> Invoice | None:
+    """What charges the appointment by a clerk's hand: it was changed or issued, and no reopened visit takes it back."""
+    rows = Invoice.objects.filter(appointment_id=appointment_id).exclude(status=Invoice.Status.DISCARDED)
+    return rows.exclude(status=Invoice.Status.DRAFT, version=_AS_MADE).first()
+
+
+@transactional(BILLING)
+def withdraw_for_appointment(*, appointment_id: UUID, patient_id: UUID, said_at: datetime) -> None:
+    """The visit was not over after all: put its draft aside, unless somebody has worked on it since. When the visit is
+    completed once more the draft is there again; a completion that was said before and comes later makes none."""
+    with translation.override(settings.LANGUAGE_CODE):
+        reason = gettext("The visit was not over: its completion was taken back.")
+    aside = {"created_at": said_at, "status": Invoice.Status.DISCARDED, "reason": reason, "changed_at": clock.now()}
+    if Invoice.objects.filter(appointment_id=appointment_id).exists():
+        if _untouched(appointment_id, before=said_at).update(**aside):
+            selectors.audit(actor=None, patient_id=patient_id, action="discard")
+        return
+    selectors.audit(actor=None, patient_id=patient_id, action="create")
+    Invoice.objects.create(appointment_id=appointment_id, patient_id=patient_id, version=_AS_MADE, **aside)
 
 
 def create_draft(

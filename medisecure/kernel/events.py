@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -29,6 +30,7 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "appointment.moved": _APPOINTMENT,
     "appointment.cancelled": _APPOINTMENT,
     "appointment.completed": _APPOINTMENT,
+    "appointment.reopened": _APPOINTMENT,
     "appointment.reminder_due": _APPOINTMENT | {"hours"},
     "waiting.offered": frozenset({"offer_id", "entry_id", "patient_id"}),
     "document.added": frozenset({"document_id", "patient_id", "category"}),
@@ -48,6 +50,11 @@ class Event:
     id: UUID
     name: str
     payload: Mapping[str, Value]
+
+    @property
+    def emitted_at(self) -> datetime:
+        """When it was emitted, to the millisecond: its id is a UUID version 7 (RFC 9562 §5.7)."""
+        return datetime.fromtimestamp((self.id.int >> 80) / 1000, UTC)
 
     def uuid(self, key: str) -> UUID:
         return UUID(str(self.payload[key]))

@@ -25,6 +25,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "export-ready": _("The copy of your data is ready."),
     "export-failed": _("The copy of your data could not be made. Please ask again."),
     "erasure-decided": _("Your request for erasure has been answered."),
+    "visit-reopened": _("A visit that is charged was not over: its completion was taken back. Look at the invoice."),
     "payment-recorded": _("Your payment was recorded."),
     "emergency-opened": _("A record that you follow was opened in an emergency."),
     "emergency-to-review": _("An emergency access is to be reviewed."),

@@ -22,6 +22,7 @@ from medisecure.accounts.models import User
 from medisecure.audit.models import AccessEntry
 from medisecure.kernel.databases import APPOINTMENTS
 from medisecure.kernel.errors import Conflict, Invalid, NotFound, Refused, Stale
+from medisecure.kernel.outbox import pending
 from medisecure.kernel.transactions import atomic
 from patients.interface import PatientCard, PractitionerCard
 from tests.appointments.fixtures import at, make_calendar
@@ -152,6 +153,16 @@ def test_call_and_start_are_taken_back_one_by_one(booked: Appointment, rita: Use
     services.start(actor=rita, appointment_id=booked.id)
     services.undo(actor=rita, appointment_id=booked.id)
     assert now_state(booked) == ("arrived", 1, False)
+
+
+def test_billing_hears_of_a_completion_that_was_taken_back(booked: Appointment, rita: User) -> None:
+    services.start(actor=rita, appointment_id=booked.id)
+    services.undo(actor=rita, appointment_id=booked.id)
+    services.start(actor=rita, appointment_id=booked.id)
+    services.complete(actor=rita, appointment_id=booked.id)
+    services.undo(actor=rita, appointment_id=booked.id)
+    names = [row.name for row in pending(APPOINTMENTS)]
+    assert names == ["appointment.booked", "appointment.completed", "appointment.reopened"]
 
 
 def test_only_the_last_step_and_only_once(booked: Appointment, rita: User) -> None:

@@ -9,11 +9,13 @@ from uuid import UUID
 
 from django.conf import settings
 
+from medisecure.accounts.models import User
 from medisecure.kernel import cache
 from medisecure.kernel.errors import NotFound
 from patients import rules
 from patients.merged import same_patient_ids
 from patients.models import Patient, Practitioner
+from patients.restriction import without_restricted
 from patients.rules import consent
 from patients.standing import permits
 
@@ -134,6 +136,13 @@ def patient_cards(ids: Iterable[UUID]) -> dict[UUID, PatientCard]:
     """Those of `ids` that exist, in one query; under the id of a merged file stands the card of the one it was merged
     into. No access check."""
     rows = Patient.objects.filter(id__in=set(ids)).select_related("merged_into")
+    return {row.id: card_of_patient(row.merged_into or row) for row in rows}
+
+
+def shown_cards(actor: User, ids: Iterable[UUID]) -> dict[UUID, PatientCard]:
+    """`patient_cards` for a page of this reader: without those whose data is locked away (GDPR art. 18). One query; who
+    else may be named there is the page's own business."""
+    rows = without_restricted(actor, Patient.objects.filter(id__in=set(ids))).select_related("merged_into")
     return {row.id: card_of_patient(row.merged_into or row) for row in rows}
 
 

@@ -20,6 +20,7 @@ from patients.cards import (
     practitioner_cards,
     practitioner_for_user,
     practitioners,
+    shown_cards,
 )
 from patients.choices import ChoiceLine, choices_of, make_choice, representation_words, take_back_choice
 from patients.crowd import register_crowd
@@ -221,6 +222,7 @@ __all__ = [
     "save_patient",
     "says_no_allergy",
     "search_patients",
+    "shown_cards",
     "side_of",
     "staff_frame",
     "table_rows",

@@ -21,7 +21,7 @@ def agenda(request: HttpRequest) -> HttpResponse:
         selectors.agenda(actor=actor, day=question.day, practitioner_id=question.practitioner_id, place=question.place)
     )
     context = agenda_question.common(request, actor, question, "list") | {
-        "rows": agenda_rows.rows(found, may_act=agenda_rows.may_act(actor)),
+        "rows": agenda_rows.rows(found, actor=actor),
         "previous": question.on(question.day - timedelta(days=1)),
         "next": question.on(question.day + timedelta(days=1)),
         "counts": agenda_rows.counts(found),

@@ -236,7 +236,7 @@ def _answer(
     columns: list[Column],
     found: list[Appointment],
 ) -> HttpResponse:
-    rows = agenda_rows.rows(found, may_act=agenda_rows.may_act(actor))
+    rows = agenda_rows.rows(found, actor=actor)
     by_id = {row.appointment.id: row for row in rows}
     first, last = grid.hours(span for plan in plans for span in plan.ranges)
     window = (first * 60, last * 60)

@@ -69,6 +69,7 @@ class Row:
     appointment: Appointment
     start: datetime
     end: datetime
+    #: None for who is not to be named here.
     patient: PatientCard | None
     practitioner: str
     kind: str
@@ -79,13 +80,14 @@ class Row:
     missed: str
 
 
-def rows(found: Sequence[Appointment], *, may_act: bool) -> list[Row]:
-    """The same number of queries for any number of visits."""
-    ids = {one.patient_id for one in found}
-    people = patients.patient_cards(ids)
+def rows(found: Sequence[Appointment], *, actor: User) -> list[Row]:
+    """The same number of queries for any number of visits. Who is locked away for the reader has a visit without a
+    name: the time is taken, and that is all there is to know."""
+    people = patients.shown_cards(actor, {one.patient_id for one in found})
+    acts = may_act(actor)
     names = patients.practitioner_cards({one.practitioner_id for one in found})
     labels = selectors.type_labels() if found else {}
-    missed = no_shows(ids)
+    missed = no_shows(set(people))
     now = clock.now()
     # Said once and not once a visit: a day of a large house has thousands of these words.
     words = {name: str(step.label) for name, step in STEPS.items()}
@@ -98,7 +100,7 @@ def rows(found: Sequence[Appointment], *, may_act: bool) -> list[Row]:
             patient=people.get(one.patient_id),
             practitioner=names[one.practitioner_id].full_name if one.practitioner_id in names else "—",
             kind=labels.get(one.type_code, one.type_code),
-            steps=[(name, words[name]) for name in steps(one, now)] if may_act else [],
+            steps=[(name, words[name]) for name in steps(one, now)] if acts else [],
             state=states[one.status],
             missed=said(missed[one.patient_id]) if one.patient_id in missed else "",
         )

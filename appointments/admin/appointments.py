@@ -60,7 +60,7 @@ class NamedList(ChangeList):
             purpose="appointments",
             right="role",
         )
-        people = patients.patient_cards({row.patient_id for row in rows})
+        people = patients.shown_cards(cast(User, request.user), {row.patient_id for row in rows})
         practitioners = patients.practitioner_cards({row.practitioner_id for row in rows})
         labels = selectors.type_labels()
         for row in rows:
@@ -141,6 +141,13 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
         frame = patients.staff_frame(actor=actor, patient_id=visit.patient_id, page_title=gettext("Appointment"))
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **frame})
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Appointment | None:
+        row: Any = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.patient_card = patients.shown_cards(cast(User, request.user), [row.patient_id]).get(row.patient_id)
+        found: Appointment | None = row
+        return found
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NamedList
 
@@ -178,8 +185,8 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
 
     @admin.display(description=_("patient"))
     def patient(self, row: Appointment) -> str:
-        card = getattr(row, "patient_card", None) or patients.patient_cards([row.patient_id]).get(row.patient_id)
-        return f"{card.full_name} ({card.record_number})" if card else "—"
+        card = getattr(row, "patient_card", None)
+        return f"{card.full_name} ({card.record_number})" if card else gettext("Identity not shown")
 
     @admin.display(description=_("practitioner"))
     def practitioner(self, row: Appointment) -> str:

@@ -149,7 +149,7 @@ def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
             return redirect(_after(request, moved))
     context: dict[str, Any] = {
         "title": _("Move an appointment"),
-        "whom": patients.patient_cards([visit.patient_id]).get(visit.patient_id),
+        "whom": patients.shown_cards(actor, [visit.patient_id]).get(visit.patient_id),
         "visit": visit,
         "was": _when(visit),
         "with": patients.practitioner_cards([visit.practitioner_id]).get(visit.practitioner_id),

@@ -45,7 +45,7 @@ class NamedFeeds(ChangeList):
             purpose="appointments",
             right="role",
         )
-        people = patients.patient_cards({row.owner_id for row in rows if row.owner == feeds.PATIENT})
+        people = patients.shown_cards(_actor(request), {row.owner_id for row in rows if row.owner == feeds.PATIENT})
         practitioners = patients.practitioner_cards({row.owner_id for row in rows if row.owner == feeds.PRACTITIONER})
         accounts = user_cards({row.created_by for row in rows})
         for row in rows:

@@ -108,7 +108,7 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": _("Visits that no longer fit"),
         "opts": Calendar._meta,
-        "rows": _rows(found),
+        "rows": _rows(found, actor),
         "cut": len(found) == SHOWN,
         "practitioner_id": practitioner_id,
         "practitioners": patients.practitioners() if access.sees_all(actor) else [],
@@ -118,8 +118,8 @@ def page(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/appointments/calendar/stranded.html", context)
 
 
-def _rows(found: list[stranded.Stranded]) -> list[Row]:
-    people = patients.patient_cards({one.appointment.patient_id for one in found})
+def _rows(found: list[stranded.Stranded], actor: User) -> list[Row]:
+    people = patients.shown_cards(actor, {one.appointment.patient_id for one in found})
     names = patients.practitioner_cards({one.appointment.practitioner_id for one in found})
     labels = selectors.type_labels() if found else {}
     return [

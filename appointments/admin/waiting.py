@@ -20,6 +20,7 @@ from appointments.admin import agenda_rows
 from appointments.admin.agenda_question import LONGEST_PLACE, actor_of
 from appointments.models import Appointment
 from appointments.services.screens import MANAGE
+from medisecure.accounts.models import User
 from medisecure.kernel import clock
 
 
@@ -62,7 +63,7 @@ def waiting_room(request: HttpRequest) -> HttpResponse:
             return HttpResponse(status=204)
         access.access_waiting_room(actor=actor)
         context |= {
-            "lines": _lines(found, may_act=agenda_rows.may_act(actor)),
+            "lines": _lines(found, actor),
             "mark": mark,
             "back": reverse("admin:appointments_appointment_waiting") + f"?{urlencode({'place': place})}",
         }
@@ -71,7 +72,7 @@ def waiting_room(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, f"admin/appointments/appointment/{name}", context)
 
 
-def _lines(found: list[Appointment], *, may_act: bool) -> list[Waiting]:
+def _lines(found: list[Appointment], actor: User) -> list[Waiting]:
     now, following, doors = clock.now(), waiting.next_of_each(found), waiting.last_doors(found)
     lines = [
         Waiting(
@@ -83,7 +84,7 @@ def _lines(found: list[Appointment], *, may_act: bool) -> list[Waiting]:
             next=one.id in following,
             door=one.door or doors.get(one.practitioner_id, ""),
         )
-        for row in agenda_rows.rows(found, may_act=may_act)
+        for row in agenda_rows.rows(found, actor=actor)
         for one in (row.appointment,)
     ]
     # Those who are being called first, then by their time.

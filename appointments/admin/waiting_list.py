@@ -69,7 +69,7 @@ class Line(ChangeList):
             purpose="appointments",
             right="role",
         )
-        people = patients.patient_cards({row.patient_id for row in rows})
+        people = patients.shown_cards(_actor(request), {row.patient_id for row in rows})
         names = patients.practitioner_cards({row.practitioner_id for row in rows if row.practitioner_id})
         labels = selectors.type_labels() if rows else {}
         wanted = [row.appointment_id for row in rows if row.appointment_id]
@@ -109,6 +109,13 @@ class WaitingEntryAdmin(admin.ModelAdmin[WaitingEntry]):
             *super().get_urls(),
         ]
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> WaitingEntry | None:
+        row: Any = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.patient_card = patients.shown_cards(_actor(request), [row.patient_id]).get(row.patient_id)
+        found: WaitingEntry | None = row
+        return found
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return Line
 
@@ -132,7 +139,7 @@ class WaitingEntryAdmin(admin.ModelAdmin[WaitingEntry]):
             else:
                 messages.success(request, _("On the waiting list."))
                 return redirect("admin:appointments_waitingentry_change", entry.id)
-        card = patients.patient_cards([visit.patient_id]).get(visit.patient_id) if visit else None
+        card = patients.shown_cards(actor, [visit.patient_id]).get(visit.patient_id) if visit else None
         context = {
             **self.admin_site.each_context(request),
             "title": _("Put on the waiting list"),
@@ -228,8 +235,8 @@ class WaitingEntryAdmin(admin.ModelAdmin[WaitingEntry]):
     # --- What is shown ------------------------------------------------------------------------------------------------
     @admin.display(description=gettext_lazy("patient"))
     def patient(self, row: WaitingEntry) -> str:
-        card = getattr(row, "patient_card", None) or patients.patient_cards([row.patient_id]).get(row.patient_id)
-        return f"{card.full_name} ({card.record_number})" if card else "—"
+        card = getattr(row, "patient_card", None)
+        return f"{card.full_name} ({card.record_number})" if card else _("Identity not shown")
 
     @admin.display(description=gettext_lazy("type"))
     def kind(self, row: WaitingEntry) -> str:

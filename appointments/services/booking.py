@@ -93,8 +93,8 @@ def _whom(actor: User, patient_id: UUID | None) -> tuple[UUID, str]:
     if wanted in sides and (wanted == own or not actor.has_perm(access.BOOK_FOR_OTHERS)):
         return wanted, sides[wanted].right
     if not actor.has_perm(access.BOOK_FOR_OTHERS):
-        # Another's id is out of sight; somebody who is no patient at all just cannot book.
-        raise Refused if patient_id is None else NotFound
+        # Another's id is out of sight; who knows of them, or is no patient at all, just cannot book.
+        raise Refused if patient_id is None or patients.visible_patients(actor).contains(patient_id) else NotFound
     if patient_id is None:
         raise Invalid({"patient_id": [_("Say for whom.")]})
     # A visit opens the record to its practitioner, so nobody may make one with a patient out of their sight.

@@ -102,7 +102,12 @@ MATRIX: Final[tuple[Row, ...]] = (
     _row("documents", "read", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
     _row("documents", "add", yes=_CARERS, refused=(*_PATIENTS, *_OFFICES)),
     _row("appointment", "read", yes=(*_PATIENTS, *_ON_VISIT, V.ADMINISTRATOR)),
-    _row("appointment", "book", yes=(*_PATIENTS, V.DOCTOR_IN_CARE, V.RECEPTIONIST)),
+    _row(
+        "appointment",
+        "book",
+        yes=(*_PATIENTS, V.DOCTOR_IN_CARE, V.RECEPTIONIST),
+        refused=(V.NURSE_IN_CARE, V.BILLING_CLERK, V.ADMINISTRATOR, V.PRIVACY_OFFICER),
+    ),
     _row("appointment", "move", yes=(*_PATIENTS, *_ON_VISIT), refused=(V.ADMINISTRATOR,)),
     _row("appointment", "confirm", yes=(*_PATIENTS, *_ON_VISIT), refused=(V.ADMINISTRATOR,)),
     _row("appointment", "cancel", yes=(*_PATIENTS, *_ON_VISIT), refused=(V.ADMINISTRATOR,)),

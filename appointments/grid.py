@@ -29,6 +29,30 @@ def minutes(start: datetime, end: datetime, day: date, zone: ZoneInfo) -> Range 
     return (begin, finish) if begin < finish else None if begin == finish else (begin, min(DAY, begin + 5))
 
 
+def gaps(opens: Iterable[Range], taken: Iterable[Range], *, after: int = 0) -> list[Range]:
+    """What is open and not taken, from the minute `after` on; disjoint and in order."""
+    found: list[Range] = []
+    busy = sorted(taken)
+    for begin, end in sorted(opens):
+        at = max(begin, after, found[-1][1] if found else 0)
+        for low, high in busy:
+            if low < end and at < min(low, end):
+                found.append((at, min(low, end)))
+            at = max(at, high)
+        if at < end:
+            found.append((at, end))
+    return found
+
+
+def pieces(spans: Iterable[Range], length: int) -> list[Range]:
+    """The same time cut at each multiple of `length` minutes."""
+    return [
+        (max(begin, at), min(end, at + length))
+        for begin, end in spans
+        for at in range(begin // length * length, end, length)
+    ]
+
+
 def lanes(ranges: Sequence[Range]) -> list[tuple[int, int]]:
     """For each range (its lane, how many lanes there are): those that overlap stand side by side, equally wide."""
     found: list[tuple[int, int]] = [(0, 1)] * len(ranges)

@@ -55,7 +55,8 @@ def held(begin: datetime, end: datetime, *, but_of: UUID | None) -> Mapping[UUID
         status=WaitingOffer.Status.OPEN, expires__gt=now, busy_start__lt=end, busy_end__gt=begin
     )
     holds = Hold.objects.filter(expires__gt=now, busy_start__lt=end, busy_end__gt=begin)
-    for row in (*offers.order_by(), *(hold for hold in holds if hold.owner_id != but_of)):
+    kept: list[WaitingOffer | Hold] = [*offers.order_by(), *(hold for hold in holds if hold.owner_id != but_of)]
+    for row in kept:
         for owner in (row.practitioner_id, *map(UUID, row.resource_ids)):
             found[owner].append(rules.cell_range(row.busy_start, row.busy_end))
     return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from hashlib import sha256
+from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,8 @@ from patients import interface as patients
 #: The styles place by whole hours and by cells of five minutes: inline styles are forbidden by the pages' policy.
 _CELL = rules.CELL_MINUTES
 _MOST_LANES = 6
+#: Minutes of a free time that is clicked on.
+_PIECE = 30
 _SOME_ID = "00000000-0000-7000-8000-000000000000"
 
 
@@ -46,12 +49,24 @@ class Placed:
     end: str
 
 
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A free time that leads to its booking."""
+
+    at: SafeString
+    start: str
+    href: str
+
+
 @dataclass(slots=True)
 class Column:
     title: str
     note: str
     href: str
     today: bool
+    #: Where to book with this practitioner from this day on; empty for who may not, and for the past.
+    book: str = ""
+    free: list[Free] = field(default_factory=list)
     #: Attributes that say where each stands.
     opens: list[SafeString] = field(default_factory=list)
     leaves: list[SafeString] = field(default_factory=list)
@@ -71,6 +86,16 @@ class Plan:
     @property
     def ranges(self) -> list[grid.Range]:
         return [*self.opens, *(span for span, _row in self.visits)]
+
+    def free(self, now: datetime) -> list[grid.Range]:
+        """What is open, not taken and still to come, in pieces that a click can hit."""
+        today = now.date()
+        if self.day < today:
+            return []
+        taken = [span for span, row in self.visits if row.status != rules.Status.CANCELLED]
+        # From the next whole piece on: what has begun is for who stands at the desk.
+        after = (now.hour * 60 + now.minute) // _PIECE * _PIECE + _PIECE if self.day == today else 0
+        return grid.pieces(grid.gaps(self.opens, [*taken, *self.leaves], after=after), _PIECE)
 
 
 @require_safe
@@ -216,6 +241,7 @@ def _mark(plans: Sequence[Plan]) -> str:
                 plan.opens,
                 plan.leaves,
                 [(one.id, one.version, one.start <= now, one.undoable) for _span, one in plan.visits],
+                plan.free(clock.local(now, settings.TIME_ZONE))[:1],
             )
             for plan in sorted(plans, key=lambda plan: (plan.day, plan.practitioner_id))
         ]
@@ -240,7 +266,9 @@ def _answer(
     by_id = {row.appointment.id: row for row in rows}
     first, last = grid.hours(span for plan in plans for span in plan.ranges)
     window = (first * 60, last * 60)
+    books = _Booking(actor, str(context["back"]))
     for plan, column in zip(plans, columns, strict=True):
+        books.fill(plan, column)
         column.opens = [_box(span) for span in plan.opens]
         column.leaves = [_box(cut) for span in plan.leaves if (cut := _cut(span, window)) is not None]
         sides = grid.lanes([span for span, _one in plan.visits])
@@ -259,6 +287,26 @@ def _answer(
     }
     name = "agenda_grid_part.html" if "seen" in request.GET else "agenda_grid.html"
     return TemplateResponse(request, f"admin/appointments/appointment/{name}", context)
+
+
+class _Booking:
+    """Fills in where a free time leads: the page that books it, with whom and when filled in, and the way back."""
+
+    def __init__(self, actor: User, back: str) -> None:
+        self._may = actor.has_perm(access.BOOK_FOR_OTHERS)
+        self._now = clock.local(clock.now(), settings.TIME_ZONE)
+        self._zone = ZoneInfo(settings.TIME_ZONE)
+        self._base = f"{reverse('admin:appointments_appointment_book')}?{urlencode({'back': back})}"
+
+    def fill(self, plan: Plan, column: Column) -> None:
+        if not self._may or plan.day < self._now.date():
+            return
+        column.book = f"{self._base}&practitioner={plan.practitioner_id}&day={plan.day.isoformat()}"
+        for span in plan.free(self._now):
+            wall = time(span[0] // 60, span[0] % 60)
+            instant = datetime.combine(plan.day, wall, self._zone)
+            href = f"{column.book}&{urlencode({'at': instant.isoformat(timespec='minutes')})}"
+            column.free.append(Free(_box(span), f"{wall:%H:%M}", href))
 
 
 def _placed(span: grid.Range, lane: int, of: int, row: agenda_rows.Row) -> Placed:

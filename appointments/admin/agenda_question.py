@@ -75,6 +75,7 @@ def common(request: HttpRequest, actor: User, question: Question, view: str) -> 
         "practitioner_id": question.practitioner_id,
         "practitioners": patients.practitioners() if access.sees_all(actor) else [],
         "places": selectors.place_names() if access.sees_all(actor) else [],
+        "book_url": _book_url(request, question) if actor.has_perm(access.BOOK_FOR_OTHERS) else "",
         "waiting_url": reverse("admin:appointments_appointment_waiting"),
         "tabs": [
             (name, label, reverse(f"admin:appointments_appointment_{url}") + question.query(), name == view, key)
@@ -89,6 +90,14 @@ def common(request: HttpRequest, actor: User, question: Question, view: str) -> 
         # Without what a refresh adds: a step must lead back to a whole page.
         "back": request.path + question.query(),
     }
+
+
+def _book_url(request: HttpRequest, question: Question) -> str:
+    """The page that books, from the day that is shown on and with whom it shows, and the way back."""
+    values = {"back": request.path + question.query(), "day": max(question.day, clock.today()).isoformat()}
+    if question.practitioner_id:
+        values["practitioner"] = str(question.practitioner_id)
+    return f"{reverse('admin:appointments_appointment_book')}?{urlencode(values)}"
 
 
 def _parse(text: str) -> date | None:

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 from appointments import access, rules, selectors, services
 from appointments.models import Appointment
 from appointments.no_shows import no_shows, said
+from appointments.rooms import rooms_of
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError
@@ -76,6 +77,8 @@ class Row:
     #: (code, label) of each step that may be taken now
     steps: list[tuple[str, str]]
     state: str
+    #: Rooms and devices that it takes.
+    rooms: str
     #: "2 visits missed in 12 months", or nothing
     missed: str
 
@@ -85,6 +88,7 @@ def rows(found: Sequence[Appointment], *, actor: User) -> list[Row]:
     name: the time is taken, and that is all there is to know."""
     people = patients.shown_cards(actor, {one.patient_id for one in found})
     acts = may_act(actor)
+    rooms = rooms_of([one.id for one in found]) if found else {}
     names = patients.practitioner_cards({one.practitioner_id for one in found})
     labels = selectors.type_labels() if found else {}
     missed = no_shows(set(people))
@@ -102,6 +106,7 @@ def rows(found: Sequence[Appointment], *, actor: User) -> list[Row]:
             kind=labels.get(one.type_code, one.type_code),
             steps=[(name, words[name]) for name in steps(one, now)] if acts else [],
             state=states[one.status],
+            rooms=", ".join(rooms.get(one.id, ())),
             missed=said(missed[one.patient_id]) if one.patient_id in missed else "",
         )
         for one in found

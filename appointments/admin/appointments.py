@@ -21,6 +21,7 @@ from appointments import access, rules, selectors
 from appointments.admin import agenda, agenda_grid, agenda_rows, booking, waiting
 from appointments.models import Appointment, WaitingEntry
 from appointments.no_shows import no_shows, said
+from appointments.rooms import rooms_of
 from medisecure.accounts.interface import user_card
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
@@ -90,6 +91,7 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
                     "local_start",
                     "local_end",
                     "place",
+                    "rooms",
                     "zone",
                     "state",
                     "missed",
@@ -107,6 +109,7 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
         "local_start",
         "local_end",
         "state",
+        "rooms",
         "missed",
         "earlier",
         "history",
@@ -198,6 +201,10 @@ class AppointmentAdmin(admin.ModelAdmin[Appointment]):
     def kind(self, row: Appointment) -> str:
         label: str | None = getattr(row, "type_label", None)
         return label or selectors.type_labels().get(row.type_code, row.type_code)
+
+    @admin.display(description=_("rooms and equipment"))
+    def rooms(self, row: Appointment) -> str:
+        return ", ".join(rooms_of([row.id]).get(row.id, ())) or "—"
 
     @admin.display(description=_("state"))
     def state(self, row: Appointment) -> str:

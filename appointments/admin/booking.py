@@ -7,8 +7,9 @@ of a time posts. What was typed beside it stays on the page when the booking is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -35,6 +36,8 @@ from patients.interface import PractitionerCard
 
 #: Days with free times on one page.
 DAYS_SHOWN: Final = 6
+#: What the address keeps while the patient is looked for.
+_KEPT: Final = ("practitioner", "day", "at", "back")
 #: People whom a search on this page shows.
 PEOPLE_SHOWN: Final = 10
 
@@ -89,15 +92,26 @@ class Day:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def book(request: HttpRequest) -> HttpResponse:
-    """`?patient=<id>&type=<code>&practitioner=<id>&day=2026-03-03`."""
+    """`?patient=<id>&type=<code>&practitioner=<id>&day=2026-03-03&at=2026-03-03T09:30+01:00`. All but `type` stay in
+    the address until a patient is chosen; `at` is a free time of the agenda that somebody clicked on."""
     actor = _booker(request, access.BOOK_FOR_OTHERS)
     patient_id = _uuid(request.GET.get("patient", ""))
-    context: dict[str, Any] = {"title": _("Book an appointment"), "whom": None}
+    kept = {name: value[:400] for name in _KEPT if (value := request.GET.get(name, ""))}
+    clicked = _clicked(request.GET)
+    context: dict[str, Any] = {
+        "title": _("Book an appointment"),
+        "whom": None,
+        "kept": kept,
+        "kept_query": urlencode(kept),
+        "clicked": clicked,
+    }
     if patient_id is None:
         return _page(request, context | _people(actor, request.GET.get("q", "")))
     # The door: who looks for a time for somebody has opened their file. Out of sight is 404.
     patients.access_identity(actor=actor, patient_id=patient_id, purpose="appointments")
     context |= {"whom": patients.patient_card(patient_id), "asked": {"patient": str(patient_id)}}
+    if clicked:
+        context["asked"]["at"] = clicked.value
     form = _form(actor, request.GET)
     note = request.POST.get("note", "")[:200]
     lines: list[str] = []
@@ -114,7 +128,7 @@ def book(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("Booked: %(when)s.") % {"when": _when(card)})
             return redirect(_after(request, card))
-    context |= _times(actor, form) | {"form": form, "note": note, "overbook": overbook}
+    context |= _times(actor, form, clicked) | {"form": form, "note": note, "overbook": overbook}
     if lines:
         context["lines"] = lines
     context["may_overbook"] = actor.has_perm(access.OVERBOOK)
@@ -163,6 +177,31 @@ def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     return _page(request, _times(actor, form) | context, status=status)
 
 
+@dataclass(frozen=True, slots=True)
+class Clicked:
+    """A free time of the agenda, on the clock of the practitioner's place."""
+
+    instant: datetime
+    value: str
+    who: UUID
+    practitioner: str
+    wall: datetime
+
+
+def _clicked(values: Any) -> Clicked | None:
+    """The time and the practitioner that the address names; None when it names none, or no time."""
+    who, value = _uuid(values.get("practitioner", "")), values.get("at", "")
+    card = patients.practitioner_cards([who]).get(who) if who and value else None
+    try:
+        instant = datetime.fromisoformat(value).astimezone(UTC) if card else None
+    except (ValueError, OverflowError):
+        return None
+    if card is None or instant is None:
+        return None
+    wall = instant.astimezone(selectors.zone_of(card.id)).replace(tzinfo=None)
+    return Clicked(instant, value, card.id, card.full_name, wall)
+
+
 def _booker(request: HttpRequest, *rights: str) -> User:
     actor = cast(User, request.user)
     if not any(actor.has_perm(right) for right in rights):
@@ -195,18 +234,25 @@ def _form(actor: User, values: Any, *, only: str = "") -> ChoiceForm:
         for kind in selectors.types_for(actor)
         if kind.code == only or (not only and any(kind.code in codes for codes in offered.values()))
     ]
+    who = _uuid(values.get("practitioner", ""))
+    if who in offered and not values.get("type"):
+        kinds = [kind for kind in kinds if kind[0] in offered[who]]
+        if len(kinds) == 1:
+            # There is nothing to choose.
+            values = {**values.dict(), "type": kinds[0][0]}
     wanted = only or values.get("type", "")
     people = [
         card for card in patients.practitioners() if card.id in offered and (not wanted or wanted in offered[card.id])
     ]
     form = ChoiceForm(values if values.get("type") else None, kinds=kinds, people=people)
     if not values.get("type"):
-        form.initial = {"day": clock.today()}
+        form.initial = {"day": values.get("day") or clock.today(), "practitioner": values.get("practitioner", "")}
     return form
 
 
-def _times(actor: User, form: ChoiceForm) -> dict[str, Any]:
-    """The next days with free times from the day asked for on, and the address of the days after them."""
+def _times(actor: User, form: ChoiceForm, clicked: Clicked | None = None) -> dict[str, Any]:
+    """The next days with free times from the day asked for on, and the address of the days after them. Of the time that
+    was clicked on, the button that books it when this type can begin then."""
     if not form.is_bound or not form.is_valid():
         return {"searched": False}
     first = max(form.cleaned_data["day"] or clock.today(), clock.today())
@@ -224,7 +270,17 @@ def _times(actor: User, form: ChoiceForm) -> dict[str, Any]:
     except OverflowError:
         return {"searched": True, "days": []}
     days, later = _days(slots)
-    return {"searched": True, "days": days, "later": later}
+    wanted = ""
+    if clicked:
+        values = (value for day in days for desk in day.desks for value, _time in desk.times)
+        wanted = next((value for value in values if _names(value, clicked)), "")
+    return {"searched": True, "days": days, "later": later, "wanted": wanted}
+
+
+def _names(value: str, clicked: Clicked) -> bool:
+    """True for the button of the time that was clicked on."""
+    who, _bar, start = value.partition("|")
+    return who == str(clicked.who) and datetime.fromisoformat(start) == clicked.instant
 
 
 def _days(slots: Any) -> tuple[list[Day], date | None]:
@@ -265,7 +321,8 @@ def _desks(by_day: dict[date, list[Slot]]) -> list[Day]:
 
 def _overbook(request: HttpRequest, form: ChoiceForm) -> OverbookForm:
     if "overbook" not in request.POST:
-        return OverbookForm()
+        clicked = _clicked(request.GET)
+        return OverbookForm(initial={"at": clicked.wall} if clicked else None)
     practitioner = _uuid(form.cleaned_data["practitioner"]) if form.is_valid() else None
     # What is typed is a time on the place's clock, wherever the hospital's own clock is.
     with timezone.override(selectors.zone_of(practitioner) if practitioner else settings.TIME_ZONE):

@@ -99,6 +99,7 @@ class WaitingEntryAdmin(admin.ModelAdmin[WaitingEntry]):
         (gettext_lazy("Journal"), {"fields": ("journal",)}),
     )
     readonly_fields = ("patient", "kind", "whom", "present", "days", "times", "journal")
+    change_list_template = "admin/appointments/waitingentry/change_list.html"
     change_form_template = "admin/appointments/waitingentry/change_form.html"
 
     # --- Addresses ----------------------------------------------------------------------------------------------------

@@ -1,32 +1,40 @@
-// Day and week of the agenda: arrows between visits, the line of the present moment, and the first look at the right hour.
+// Day and week of the agenda: arrows between visits and free times, the line of the present moment, and the first look at
+// the right hour.
 // Everything works without this file; it only makes it quicker.
 
 const area = document.querySelector("[data-refresh]");
 
+// What the arrows go through: the button of the column's head, its visits, its free times.
+const STOPS = "[data-book], [data-visit], [data-free]";
+
+function place(link) {
+  return link.closest(".grid-visit, .grid-free") ?? link;
+}
+
 function middle(link) {
-  const box = link.closest(".grid-visit").getBoundingClientRect();
+  const box = place(link).getBoundingClientRect();
   return { x: box.left + box.width / 2, y: box.top + box.height / 2 };
 }
 
 function focus(link) {
   link.focus({ preventScroll: true });
-  link.closest(".grid-visit").scrollIntoView({ block: "nearest", inline: "nearest" });
+  place(link).scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-/** The visit above or below in the same column. */
+/** The stop above or below in the same column. */
 function along(current, step) {
-  const column = [...current.closest("[data-column]").querySelectorAll("[data-visit]")].sort(
+  const column = [...current.closest("[data-column]").querySelectorAll(STOPS)].sort(
     (one, other) => middle(one).y - middle(other).y || middle(one).x - middle(other).x,
   );
   return column[column.indexOf(current) + step];
 }
 
-/** The visit nearest in time, in the next column that has one. */
+/** The stop nearest in time, in the next column that has one. */
 function across(current, step) {
   const columns = [...area.querySelectorAll("[data-column]")];
   const y = middle(current).y;
   for (let at = columns.indexOf(current.closest("[data-column]")) + step; columns[at]; at += step) {
-    const found = [...columns[at].querySelectorAll("[data-visit]")];
+    const found = [...columns[at].querySelectorAll(STOPS)];
     if (found.length > 0) {
       return found.reduce((best, link) => (Math.abs(middle(link).y - y) < Math.abs(middle(best).y - y) ? link : best));
     }
@@ -42,14 +50,14 @@ const MOVES = {
 };
 
 function onKey(event) {
-  const visit = event.target.closest?.(".grid-visit");
-  if (!visit || event.ctrlKey || event.metaKey || event.altKey) {
+  const link = event.target.closest?.(".grid-visit")?.querySelector("[data-visit]") ?? event.target.closest?.(STOPS);
+  if (!link || event.ctrlKey || event.metaKey || event.altKey) {
     return;
   }
   if (event.key in MOVES) {
     // Kept from the page too, for which the arrows mean another day.
     event.preventDefault();
-    const next = MOVES[event.key](visit.querySelector("[data-visit]"));
+    const next = MOVES[event.key](link);
     if (next) {
       focus(next);
     }

@@ -13,7 +13,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appointments import grid, services
@@ -56,6 +56,7 @@ spans = st.lists(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(spans)
 def test_what_overlaps_stands_side_by_side(ranges: list[tuple[int, int]]) -> None:
     found = grid.lanes(ranges)

@@ -193,9 +193,9 @@ def test_patient_without_an_address_gets_a_notice_only(
 ) -> None:
     from dataclasses import replace
 
-    from patients import addressees
+    from patients import addressees, interface
 
-    card = addressees.patient_card(booked.patient_id)
+    card = interface.patient_card(booked.patient_id)
     monkeypatch.setattr(addressees, "patient_card", lambda _id: replace(card, email=""))
     deliver_events()
     assert send_mails() == []

@@ -167,9 +167,9 @@ def test_after_an_outage_only_the_later_of_two_is_sent(booked: Appointment, sett
 
 
 def test_none_to_a_closed_file(booked: Appointment, asha: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    from patients import addressees
+    from patients import addressees, interface
 
-    card = addressees.patient_card(booked.patient_id)
+    card = interface.patient_card(booked.patient_id)
     monkeypatch.setattr(addressees, "patient_card", lambda _id: replace(card, active=False))
     before = len(notices_for(asha.id))
     assert look(timedelta(hours=2)) == []

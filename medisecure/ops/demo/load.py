@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from pydicom.data import get_testdata_file
 
-from appointments.interface import Status, add_leave, create_calendar, create_type, seed_appointment
+from appointments.interface import Status, add_leave, create_calendar, create_resource, create_type, seed_appointment
 from billing.interface import ensure_price_list, seed_demo
 from documents.interface import collecting_objects, import_document
 from medisecure.accounts.interface import LABELS, Role, create_user
@@ -28,7 +28,7 @@ from medisecure.kernel.errors import Conflict, Invalid
 from medisecure.kernel.pdf import render_pdf
 from medisecure.kernel.transactions import atomic
 from medisecure.notifications.interface import notify_user
-from medisecure.ops.demo.people import DOCTORS, SOURCE, TYPES, Doctor, around, identifiers, patients
+from medisecure.ops.demo.people import DOCTORS, RESOURCES, SOURCE, TYPES, Doctor, around, identifiers, patients
 from medisecure.ops.demo.records import record_of
 from patients.interface import (
     Details,
@@ -176,6 +176,9 @@ class Demo:
     def calendars(self) -> bool:
         ensure_price_list()
         today = clock.today()
+        for code, resources in RESOURCES.items():
+            for name, place, kind in resources:
+                create_resource(code=code, name=name, place=place, kind=kind)
         for code, french, english, minutes, price, by_patient in TYPES:
             create_type(
                 code=code,
@@ -185,6 +188,8 @@ class Demo:
                 price_code=price,
                 buffer_after=5 if code in ("ecg", "imaging") else 0,
                 bookable_by_patient=by_patient,
+                mode="video" if code == "teleconsultation" else "on-site",
+                needs=[code] if code in RESOURCES else [],
             )
         ids = self._ids("doctors")
         for doctor in DOCTORS:

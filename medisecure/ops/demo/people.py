@@ -88,6 +88,15 @@ TYPES: Final = (
     ("imaging", "Échographie", "Ultrasound scan", 30, "IMG", True),
 )
 
+#: Types that need a room or a device → (name, place, kind) of those that there are.
+RESOURCES: Final = {
+    "ecg": (("Électrocardiographe", "Cardiologie, 2e étage", "equipment"),),
+    "imaging": (
+        ("Salle d’échographie 1", "Imagerie, sous-sol", "room"),
+        ("Salle d’échographie 2", "Imagerie, sous-sol", "room"),
+    ),
+}
+
 
 def patients(today: date) -> list[IncomingPatient]:
     """PATIENTS invented people, the same each time but for their ages, which follow `today`."""

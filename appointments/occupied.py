@@ -27,6 +27,8 @@ Taken = list[tuple[int, int]]
 
 #: Days of what is kept together: a question about a month reads one or two blocks of each practitioner.
 _BLOCK: Final = 64 * 24 * 60 * 60
+#: The same in cells.
+_CELLS: Final = _BLOCK // (rules.CELL_MINUTES * 60)
 
 
 Row = tuple[UUID, datetime, datetime]
@@ -89,7 +91,7 @@ def _read(owner_ids: Collection[UUID], first: int, last: int, read: Read) -> dic
     for rows in read(ids, rules.instant(first * _BLOCK), rules.instant((last + 1) * _BLOCK)):
         for owner, start, finish in rows:
             taken = rules.cell_range(start, finish)
-            for block in range(max(first, _block(start)), min(last, _block(finish)) + 1):
+            for block in range(max(first, taken[0] // _CELLS), min(last, (taken[1] - 1) // _CELLS) + 1):
                 found[owner, block].append(taken)
     return {key: rules.merge(taken) for key, taken in found.items()}
 
@@ -114,10 +116,6 @@ def _uses(ids: list[UUID], begin: datetime, end: datetime) -> list[Iterable[Row]
         resource_id__in=ids, start__gt=begin - rules.LONGEST, start__lt=end, end__gt=begin
     )
     return [uses.order_by().values_list("resource_id", "start", "end")]
-
-
-def _block(instant: datetime) -> int:
-    return int(instant.timestamp()) // _BLOCK
 
 
 def forget_busy(*owner_ids: UUID) -> None:

@@ -129,7 +129,7 @@ def cache(url: Url | None, folder: Path) -> dict[str, Any]:
             "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 5},
         }
     return {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "BACKEND": "medisecure.kernel.file_cache.FileCache",
         "LOCATION": folder,
         "KEY_PREFIX": "medisecure",
         # Culling removes at random, revoked tokens too: the bound is far above what one machine keeps at a time.

@@ -68,22 +68,30 @@ def draft_for_appointment(
     invoice = Invoice.objects.filter(appointment_id=appointment_id).first()
     if invoice is None:
         selectors.audit(actor=None, patient_id=patient_id, action="create")
-        invoice = Invoice.objects.create(appointment_id=appointment_id, patient_id=patient_id, created_at=said_at)
+        invoice = Invoice.objects.create(
+            appointment_id=appointment_id,
+            patient_id=patient_id,
+            practitioner_id=practitioner_id,
+            service_date=service_date,
+            created_at=said_at,
+        )
     else:
         set_aside = invoice.status == Invoice.Status.DISCARDED
         fresh = _untouched(appointment_id, before=said_at).update(
-            created_at=said_at, status=Invoice.Status.DRAFT, reason=""
+            created_at=said_at,
+            status=Invoice.Status.DRAFT,
+            reason="",
+            practitioner_id=practitioner_id,
+            service_date=service_date,
         )
+        invoice.refresh_from_db()
         if not (fresh and set_aside):
-            invoice.refresh_from_db()
             return invoice
         selectors.audit(actor=None, patient_id=patient_id, action="change", invoice_id=invoice.id)
     prices = selectors.prices_for_type(type_code, service_date)
     covers = payers.covers_on(patient_id, service_date)
     draft_lines.write(invoice, [line_from_price(price) for price in prices], covers)
-    Invoice.objects.filter(id=invoice.id).update(
-        practitioner_id=practitioner_id, service_date=service_date, version=_AS_MADE
-    )
+    Invoice.objects.filter(id=invoice.id).update(version=_AS_MADE)
     invoice.refresh_from_db()
     return invoice
 

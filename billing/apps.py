@@ -15,6 +15,11 @@ class BillingConfig(AppConfig):
         from patients.interface import register_data_holder, register_export_section
 
         GUARD.connect(self)
+
+        from billing.owning import PAPERS
+        from medisecure.kernel.owners import register_owner
+
+        register_owner(PAPERS)
         register_export_section("billing", SECTION)
         register_data_holder("billing", HOLDER)
 

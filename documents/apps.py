@@ -11,12 +11,18 @@ class DocumentsConfig(AppConfig):
     def ready(self) -> None:
         from documents.erasing import HOLDER
         from documents.exporting import SECTION
-        from documents.selectors import record_section
+        from documents.selectors import narrow_section, record_section
         from patients.interface import register_data_holder, register_export_section, register_record_section
 
-        register_record_section("documents", record_section)
+        register_record_section("documents", record_section, narrow_section)
         register_export_section("documents", SECTION)
         register_data_holder("documents", HOLDER)
+
+        from documents.owning import DOCUMENTS, UPLOADS
+        from medisecure.kernel.owners import register_owner
+
+        register_owner(DOCUMENTS)
+        register_owner(UPLOADS)
 
         from documents.merging import MERGE_PART
         from patients.interface import register_merge_part

@@ -5,19 +5,34 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from documents.models import Document
-from medisecure.kernel import objects
+from django.db.models import Q
+
+from documents import rules
+from documents.models import Document, Upload
+from medisecure.kernel import clock, multipart, objects
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.transactions import transactional
 from patients.interface import DataHolder, ErasureCategory, erase_rows, forget_record
 
 
 def _count(patient_id: UUID) -> int:
-    return Document.objects.filter(patient_id=patient_id).count()
+    return Document.objects.filter(patient_id=patient_id).count() + Upload.objects.filter(patient_id=patient_id).count()
+
+
+def _held(patient_id: UUID) -> bool:
+    """One document that is held, or to be kept for longer, holds the record that it is part of."""
+    kept = Q(hold_at__isnull=False) | Q(keep_until__gt=clock.today())
+    return Document.objects.filter(kept, patient_id=patient_id).exists()
 
 
 def _erase(patient_id: UUID) -> int:
     """Bytes first: a row whose bytes are gone is found by the next try, bytes without a row by nobody."""
+    for upload_id, storage_id, state in Upload.objects.filter(patient_id=patient_id).values_list(
+        "id", "storage_id", "state"
+    ):
+        if state in (Upload.State.OPEN, Upload.State.RECEIVED):
+            multipart.abort(objects.documents(), rules.incoming_key(upload_id), storage_id)
+            objects.documents().delete(rules.incoming_key(upload_id))
     for bucket, key in Document.objects.filter(patient_id=patient_id).values_list("bucket", "key"):
         objects.Bucket(bucket).delete(key)
     return _erase_rows(patient_id)
@@ -25,9 +40,10 @@ def _erase(patient_id: UUID) -> int:
 
 @transactional(DEFAULT)
 def _erase_rows(patient_id: UUID) -> int:
-    count = erase_rows(Document.objects.filter(patient_id=patient_id))
+    count = erase_rows(Upload.objects.filter(patient_id=patient_id))
+    count += erase_rows(Document.objects.filter(patient_id=patient_id))
     forget_record(patient_id)
     return count
 
 
-HOLDER: Final = DataHolder(category=ErasureCategory.RECORD, count=_count, erase=_erase)
+HOLDER: Final = DataHolder(category=ErasureCategory.RECORD, count=_count, erase=_erase, held=_held)

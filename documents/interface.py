@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from documents.forms import EntryForm
 from documents.models import Category
+from documents.previews import PAGES as PREVIEW_PAGES
+from documents.previews import open_preview, preview_pages, register_viewer
 from documents.rules import MAX_BYTES
-from documents.selectors import DocumentLine, document_url, documents_for_patient
-from documents.services import import_document, upload_document
+from documents.scanning import version as scanner_version
+from documents.selectors import (
+    DocumentLine,
+    document_url,
+    documents_for_patient,
+    list_documents,
+    readable_versions,
+)
+from documents.selectors import line as document_line
+from documents.services import cancel_upload, expire_uploads, import_document, open_uploads, upload_document
 from documents.store import StoredObject, collecting_objects, discard_objects
 
 __all__ = [
     "MAX_BYTES",
+    "PREVIEW_PAGES",
     "Category",
     "DocumentLine",
+    "EntryForm",
     "StoredObject",
+    "cancel_upload",
     "collecting_objects",
     "discard_objects",
+    "document_line",
     "document_url",
     "documents_for_patient",
+    "expire_uploads",
     "import_document",
+    "list_documents",
+    "open_preview",
+    "open_uploads",
+    "preview_pages",
+    "readable_versions",
+    "register_viewer",
+    "scanner_version",
     "upload_document",
 ]

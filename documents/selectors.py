@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from documents import rules
-from documents.models import Document
+from documents.models import Document, ScanState
+from documents.readers import is_served, reader_of
 from medisecure.accounts.models import User
 from medisecure.kernel import objects
 from medisecure.kernel.cache import RECORD_URL_SECONDS
-from medisecure.kernel.errors import NotFound
-from patients.interface import access_record, patient_by_record_number, records_in_care, visible_patients
+from medisecure.kernel.errors import NotFound, Quarantined
+from patients.interface import (
+    access_record,
+    may_read_record,
+    patient_by_record_number,
+    records_in_care,
+    visible_patients,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,13 @@ class DocumentLine:
     size: int
     sha256: str
     scan_state: str
+    scan_label: str
+    #: False while nobody gets the bytes: they are being checked, or were found infected.
+    served: bool
+    version: int
+    current: bool
+    audience: str
+    withheld_until: date | None
     author_id: UUID | None
     created_at: datetime
     dicom: dict[str, Any] | None
@@ -47,6 +61,12 @@ def line(row: Document) -> DocumentLine:
         size=row.size,
         sha256=row.sha256,
         scan_state=row.scan_state,
+        scan_label=str(row.get_scan_state_display()),
+        served=is_served(row.scan_state),
+        version=row.version,
+        current=row.current,
+        audience=row.audience,
+        withheld_until=row.withheld_until,
         author_id=row.author_id,
         created_at=row.created_at,
         dicom=row.dicom,
@@ -64,14 +84,19 @@ def documents_for_patient(patient_id: UUID) -> list[DocumentLine]:
 
 
 def list_documents(*, actor: User, patient_id: UUID, purpose: str = "care") -> QuerySet[Document]:
-    """The patient's documents, through the door; the audit entry says that the list was read. Raises `NotFound`,
-    `Refused`."""
+    """The patient's documents that the actor may read, the versions that hold, through the door; the audit entry says
+    that the list was read. Raises `NotFound`, `Refused`."""
     access_record(actor=actor, patient_id=patient_id, purpose=purpose, resource="documents")
-    return rows_of(patient_id)
+    return rows_of(patient_id).filter(reader_of(actor, patient_id).readable(), current=True)
+
+
+#: What stands in the cached section to decide who gets the row, and in nobody's answer.
+_FOR_READERS: Final = ("audience", "unit_id", "withheld_until", "uploaded_by_id")
 
 
 def record_section(patient_id: UUID) -> list[dict[str, Any]]:
-    """The "documents" of a medical record, with addresses that outlive the record's cache entry (design §5)."""
+    """The "documents" of a medical record, with addresses that outlive the record's cache entry (design §5); `url` is
+    None while nobody gets the bytes. For `narrow_section`."""
     return [
         {
             "id": row.id,
@@ -82,29 +107,50 @@ def record_section(patient_id: UUID) -> list[dict[str, Any]]:
             "sha256": row.sha256,
             "scan_state": row.scan_state,
             "created_at": row.created_at,
-            "url": signed_url(row, seconds=RECORD_URL_SECONDS),
+            "version": row.version,
+            "url": signed_url(row, seconds=RECORD_URL_SECONDS) if is_served(row.scan_state) else None,
+            **{name: getattr(row, name) for name in _FOR_READERS},
         }
-        for row in rows_of(patient_id)
+        for row in rows_of(patient_id).filter(current=True)
+    ]
+
+
+def narrow_section(actor: User, patient_id: UUID, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The section as this reader gets it."""
+    if not rows:
+        return []
+    reader = reader_of(actor, patient_id)
+    return [
+        {name: value for name, value in row.items() if name not in _FOR_READERS}
+        for row in rows
+        if reader.reads(**{name: row[name] for name in _FOR_READERS})
     ]
 
 
 def signed_url(row: Document, *, seconds: int = objects.SIGNED_SECONDS) -> str:
+    """For callers that have passed the door. Always to be saved: what is shown in a page is drawn by us (previews).
+    Raises `Quarantined` while nobody gets the bytes, `NotFound` when they were removed."""
+    if row.scan_state == ScanState.INFECTED:
+        raise NotFound
+    if not is_served(row.scan_state):
+        raise Quarantined
     return objects.Bucket(row.bucket).signed_url(
         row.key,
         seconds=seconds,
         filename=rules.download_name(row.content_type, row.created_at.date(), row.sha256),
         content_type=rules.served_type(row.content_type),
+        inline=False,
     )
 
 
 def open_document(*, actor: User, document_id: UUID, purpose: str = "care", action: str = "download") -> Document:
     """The document's row, through the door: the audit entry is written first.
 
-    Raises `NotFound` when there is none or its patient is out of the actor's sight, `Refused` when the actor may know
-    who the patient is but not what ails them.
+    Raises `NotFound` when there is none, its patient is out of the actor's sight, or it is not for this reader;
+    `Refused` when the actor may know who the patient is but not what ails them.
     """
     row = Document.objects.filter(id=document_id).first()
-    if row is None:
+    if row is None or (may_read_record(actor, row.patient_id) and not reader_of(actor, row.patient_id).may_read(row)):
         raise NotFound
     access_record(
         actor=actor,
@@ -128,7 +174,19 @@ def visible_rows(actor: User) -> QuerySet[Document]:
     Whoever sees all identities by role gets nothing here: that right does not open records. Nor do one's own and
     one's child's stand here: they are on the portal.
     """
-    return Document.objects.filter(patient_id__in=records_in_care(actor))
+    return Document.objects.filter(reader_of(actor, None).readable(), patient_id__in=records_in_care(actor))
+
+
+def versions_of(row: Document) -> list[Document]:
+    """Every version of this document, the newest first. For callers that have passed the door."""
+    first = row.first_id or row.id
+    return list(Document.objects.filter(Q(id=first) | Q(first_id=first)).order_by("-version"))
+
+
+def readable_versions(actor: User, row: Document) -> list[DocumentLine]:
+    """Those that this reader may open, the newest first. For callers that have passed the door."""
+    reader = reader_of(actor, row.patient_id)
+    return [line(one) for one in versions_of(row) if reader.may_read(one)]
 
 
 def patient_with_record_number(actor: User, record_number: str) -> UUID | None:

@@ -46,6 +46,11 @@ def too_large() -> TooLarge:
     return TooLarge(errors={"file": [_("The file may have at most %(limit)d MB.") % {"limit": limit}]})
 
 
+def wrong_type() -> Invalid:
+    text = _("The content of this file is of a type that is not taken. Taken are: %(types)s.")
+    return Invalid({"file": [text % {"types": rules.ALLOWED_NAMES}]})
+
+
 def inspect(file: File[bytes]) -> Content:
     """Read the file once, in pieces. Raises `TooLarge`; `Invalid` when it is empty or of a type that is not taken."""
     head, digest, size = b"", hashlib.sha256(), 0
@@ -60,14 +65,7 @@ def inspect(file: File[bytes]) -> Content:
         raise Invalid({"file": [_("The file is empty.")]})
     content_type = sniffing.content_type(head)
     if content_type is None:
-        raise Invalid(
-            {
-                "file": [
-                    _("The content of this file is of a type that is not taken. Taken are: %(types)s.")
-                    % {"types": rules.ALLOWED_NAMES}
-                ]
-            }
-        )
+        raise wrong_type()
     metadata = None
     if content_type == rules.DICOM:
         try:

@@ -112,6 +112,8 @@ def bucket(name: str, server: dict[str, str] | None, folder: Path) -> dict[str, 
             "default_acl": None,
             "querystring_auth": True,
             "file_overwrite": False,
+            # What is read is kept on disk beyond this much: an image may be larger than the memory.
+            "max_memory_size": 8 * 1024 * 1024,
             "object_parameters": {}
             if server["encryption"] == "none"
             else {"ServerSideEncryption": server["encryption"]},

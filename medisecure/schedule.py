@@ -35,6 +35,21 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     },
     "tell-of-emergencies": {"task": "patients.tell_of_emergencies", "schedule": 300.0, "options": {"expires": 600}},
     "forget-expired-holds": {"task": "appointments.forget_expired", "schedule": 60.0, "options": {"expires": 120}},
+    "finish-uploads": {
+        "task": "documents.finish_pending",
+        "schedule": 15.0,
+        "options": {"queue": "documents", "expires": 15},
+    },
+    "expire-uploads": {
+        "task": "documents.expire_uploads",
+        "schedule": crontab(minute=35),
+        "options": {"queue": "documents"},
+    },
+    "release-documents": {
+        "task": "documents.release_due",
+        "schedule": crontab(minute=50),
+        "options": {"queue": "documents"},
+    },
     "resume-merges": {"task": "patients.resume_merges", "schedule": 30.0, "options": {"expires": 60}},
     "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
 }

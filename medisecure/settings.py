@@ -22,6 +22,7 @@ from medisecure import backends
 from medisecure import env as environment
 from medisecure.access_times import access_times
 from medisecure.celery import queues
+from medisecure.document_limits import document_limits
 from medisecure.schedule import SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -180,6 +181,7 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+UPLOAD_MAX_BYTES, UPLOAD_HOURS, CLAMAV, SERVE_UNSCANNED = document_limits(env)
 STATIC_URL = "/static/"
 STATIC_ROOT = env.directory("STATIC_ROOT", DATA_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from medisecure.kernel.files import signed_file
+from medisecure.kernel.files import signed_file, signed_part
 from medisecure.ops import health
 from medisecure.portal.errors import not_found
 
@@ -17,6 +17,8 @@ urlpatterns = [
     path("api/", include("medisecure.api")),
     path("screen/", include("appointments.urls")),
     path("admin/", admin.site.urls),
+    path("documents/", include("documents.urls")),
+    path("files/parts/<str:token>", signed_part, name="signed-part"),
     path("files/<str:token>", signed_file, name="signed-file"),
     path("health/", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),

@@ -36,9 +36,10 @@ def _rights(actor: User, patient_id: UUID, action: str = "view") -> tuple[str | 
 
 
 def _permitted(actor: User, right: str, action: str) -> bool:
-    """Patients, and who stands for them, read their record and do not write it; staff need the permission besides."""
+    """Patients, and who stands for them, read their record and add what they bring along; they do not write it. Staff
+    need the permission besides."""
     if rules.is_patients_side(right):
-        return action in rules.READING
+        return action in rules.READING | rules.CONTRIBUTING
     return actor.has_perm(rules.permission_for(action))
 
 

@@ -15,3 +15,9 @@ class PatientsConfig(AppConfig):
 
         register_patient_directory(PatientDirectory(names=names_and_numbers, find=patients_by_record_number))
         GUARD.connect(self)
+
+        from medisecure.kernel.owners import register_owner
+        from patients.owning import EXPORTS, LETTERS
+
+        register_owner(EXPORTS)
+        register_owner(LETTERS)

@@ -10,9 +10,9 @@ from medisecure.kernel.errors import NotFound
 from patients.merged import follow
 
 
-def staff_frame(*, actor: User, patient_id: UUID, page_title: str) -> dict[str, Any]:
+def staff_frame(*, actor: User, patient_id: UUID, page_title: str, tab: str = "") -> dict[str, Any]:
     """What a page of Django's admin needs to stand in the frame, for `extra_context`; its template extends
-    "admin/patients/patient/workspace.html".
+    "admin/patients/patient/workspace.html". `tab`: the key of the tab that the page is.
 
     Passes the door of the identity, and that of the allergies for whoever may read them. Who sees the page and not the
     patient (a nurse: the visit of somebody who is in nobody's care of hers) gets no frame, and nothing is said.
@@ -22,7 +22,7 @@ def staff_frame(*, actor: User, patient_id: UUID, page_title: str) -> dict[str, 
 
     frame = {"workspace_base": "admin/change_form.html", "page_title": page_title, "subtitle": None}
     try:
-        workspace = open_workspace(actor=actor, patient_id=follow(patient_id), tab="")
+        workspace = open_workspace(actor=actor, patient_id=follow(patient_id), tab=tab)
     except NotFound:
         return frame
     return {**frame, "workspace": workspace, "title": workspace.banner.name}

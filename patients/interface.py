@@ -7,7 +7,15 @@ from uuid import UUID
 from medisecure.accounts.models import User
 from medisecure.kernel.cache import forget_on_commit, record_scope
 from medisecure.kernel.databases import DEFAULT
-from patients.access import Sight, access_identity, access_record, may_read_record, records_by_work, sight
+from patients.access import (
+    Sight,
+    access_identity,
+    access_record,
+    may_read_record,
+    record_right_of,
+    records_by_work,
+    sight,
+)
 from patients.addressees import Addressee, addressees_of
 from patients.cards import (
     PatientCard,
@@ -79,11 +87,11 @@ from patients.parts import Count, MergePart, PartPreview, register_merge_part
 from patients.record import medical_record
 from patients.relations import record_care_relation
 from patients.representing import Stand, patient_side, side_of
+from patients.rules import BREAK_GLASS, is_patients_side, record_number, written_unit
 from patients.rules import KINDS as IDENTIFIER_KINDS
 from patients.rules import OTHER as OTHER_IDENTIFIER
 from patients.rules import Fault as IdentifierFault
 from patients.rules import compact as compact_identifier
-from patients.rules import is_patients_side, record_number, written_unit
 from patients.rules.allergies import says_none as says_no_allergy
 from patients.rules.rights import Category as ErasureCategory
 from patients.sections import register_record_section
@@ -108,9 +116,11 @@ from patients.services import (
 from patients.sheets import InsurerInForce, Sheet, identity_sheet, insurers_in_force
 from patients.stock import current_scan as current_duplicate_scan
 from patients.stock import run as run_duplicate_scan
+from patients.wards import work_units
 
 __all__ = [
     "BATCH",
+    "BREAK_GLASS",
     "IDENTIFIER_KINDS",
     "OTHER_IDENTIFIER",
     "Addressee",
@@ -203,6 +213,7 @@ __all__ = [
     "practitioners",
     "record_care_relation",
     "record_number",
+    "record_right_of",
     "records_in_care",
     "register_crowd",
     "register_data_holder",
@@ -232,6 +243,7 @@ __all__ = [
     "visible_patients",
     "vital_plots",
     "withdraw_erasure",
+    "work_units",
     "write_archive",
     "written_unit",
 ]

@@ -29,7 +29,7 @@ from patients.models import (
     Patient,
     Procedure,
 )
-from patients.sections import sections
+from patients.sections import narrowed, sections
 
 #: So many of the newest values are shown of each kind of observation, with the count of all.
 LATEST_OBSERVATIONS: Final = 5
@@ -96,7 +96,8 @@ def medical_record(*, actor: User, patient_id: UUID, purpose: str) -> tuple[dict
     datetimes. Raises `NotFound` or `Refused` as `access_record`.
     """
     access_record(actor=actor, patient_id=patient_id, purpose=purpose)
-    return remember(record_scope(patient_id), RECORD_SECONDS, lambda: build_record(patient_id))
+    record, from_cache = remember(record_scope(patient_id), RECORD_SECONDS, lambda: build_record(patient_id))
+    return narrowed(record, actor, patient_id), from_cache
 
 
 def build_record(patient_id: UUID) -> dict[str, Any]:

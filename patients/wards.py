@@ -33,6 +33,13 @@ def units_of(actor: User) -> QuerySet[Unit]:
     return rows
 
 
+def work_units(actor: User) -> dict[UUID, str]:
+    """The units in which the actor works today, with their names."""
+    return dict(
+        memberships(actor.id, Moment.present()).order_by("unit__name", "id").values_list("unit_id", "unit__name")
+    )
+
+
 def here_now(unit_ids: Iterable[UUID]) -> dict[UUID, int]:
     """How many lie in each of these units: one query."""
     rows = UnitStay.objects.filter(unit_id__in=list(unit_ids), ends_at=None).order_by().values("unit_id")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from documents.models.document import (
     FILENAME_LENGTH,
     TITLE_LENGTH,
+    Audience,
     BucketName,
     Category,
     Document,
     ScanState,
 )
+from documents.models.upload import Upload
 
-__all__ = ["FILENAME_LENGTH", "TITLE_LENGTH", "BucketName", "Category", "Document", "ScanState"]
+__all__ = ["FILENAME_LENGTH", "TITLE_LENGTH", "Audience", "BucketName", "Category", "Document", "ScanState", "Upload"]

@@ -12,9 +12,9 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 from django.utils.translation import gettext as _
 
-from documents import rules, sniffing, store
-from documents.models import TITLE_LENGTH, Category, Document
-from documents.services.adding import content_fields
+from documents import rules, scanning, sniffing, store
+from documents.models import TITLE_LENGTH, Category, Document, ScanState
+from documents.services.adding import content_fields, verdict_fields
 from medisecure.kernel import clock
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.errors import Invalid
@@ -63,13 +63,13 @@ def import_document(
     row = Document.objects.filter(source=source).first()
     if row is None:
         stored = store.put(patient_id, BytesIO(content), found)
-        Document.objects.create(source=source, **values, **content_fields(found, stored))
+        Document.objects.create(source=source, **values, **content_fields(found, stored), **_unseen())
         forget_record(patient_id)
         return "created"
     if row.sha256 != found.sha256 or row.patient_id != patient_id:
         # The key carries the patient's id, so bytes that change hands are stored again.
         old = store.StoredObject(row.bucket, row.key)
-        values |= content_fields(found, store.put(patient_id, BytesIO(content), found))
+        values |= content_fields(found, store.put(patient_id, BytesIO(content), found)) | _unseen()
         on_commit(DEFAULT, functools.partial(store.discard_objects, [old]), robust=True)
     changed = [name for name, value in values.items() if getattr(row, name) != value]
     if not changed:
@@ -81,6 +81,12 @@ def import_document(
     row.save(update_fields=changed)
     forget_record(patient_id)
     return "changed"
+
+
+def _unseen() -> dict[str, Any]:
+    """The scanner looks at it later: an import must not wait for each."""
+    waiting = scanning.configured()
+    return verdict_fields(scanning.Verdict(ScanState.QUARANTINE if waiting else ScanState.NOT_SCANNED))
 
 
 def _inspect_import(file: ContentFile[bytes], content: bytes) -> store.Content:

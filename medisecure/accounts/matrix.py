@@ -100,7 +100,7 @@ MATRIX: Final[tuple[Row, ...]] = (
     _row("notes", "write", yes=_CARERS, refused=(*_PATIENTS, *_OFFICES)),
     _row("documents", "list", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
     _row("documents", "read", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
-    _row("documents", "add", yes=_CARERS, refused=(*_PATIENTS, *_OFFICES)),
+    _row("documents", "add", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
     _row("appointment", "read", yes=(*_PATIENTS, *_ON_VISIT, V.ADMINISTRATOR)),
     _row(
         "appointment",

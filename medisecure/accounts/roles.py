@@ -56,7 +56,13 @@ _CLINICAL = {
 PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
     Role.PATIENT: frozenset(),
     Role.DOCTOR: frozenset(
-        _CLINICAL | {"patients.write_record", "appointments.book_for_others", "appointments.overbook"}
+        _CLINICAL
+        | {
+            "patients.write_record",
+            "appointments.book_for_others",
+            "appointments.overbook",
+            "documents.hold_document",
+        }
     ),
     Role.NURSE: frozenset(_CLINICAL | {"patients.write_record"}),
     Role.RECEPTIONIST: frozenset(

@@ -10,6 +10,9 @@ class AuditConfig(AppConfig):
     verbose_name = _("Access log")
 
     def ready(self) -> None:
+        from medisecure.audit.anchors import FOLDER
         from medisecure.audit.triggers import GUARD
+        from medisecure.kernel.owners import register_rowless
 
         GUARD.connect(self)
+        register_rowless(f"{FOLDER}/")

@@ -21,6 +21,8 @@ ACTIONS: Final[Words] = {
     "export": pgettext_lazy("access log", "Exported"),
     "history": pgettext_lazy("access log", "Opened the history of changes"),
     "create": pgettext_lazy("access log", "Added"),
+    "contribute": pgettext_lazy("access log", "Added from the patient’s side"),
+    "refuse-infected": pgettext_lazy("access log", "Refused for malware"),
     "change": pgettext_lazy("access log", "Changed"),
     "write": pgettext_lazy("access log", "Written"),
     "import": pgettext_lazy("access log", "Imported"),

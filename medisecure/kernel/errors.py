@@ -192,6 +192,13 @@ class Unavailable(DomainError):
     title = _("A part of the system does not answer. Please try again in a moment.")
 
 
+class Quarantined(Conflict):
+    """Nobody gets the bytes before the malware scanner has looked at them."""
+
+    code = "quarantined"
+    title = _("This file is being checked for malware. Please try again in a moment.")
+
+
 class TooLarge(DomainError):
     """More bytes than one request may bring."""
 

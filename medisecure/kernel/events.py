@@ -34,6 +34,7 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "appointment.reminder_due": _APPOINTMENT | {"hours"},
     "waiting.offered": frozenset({"offer_id", "entry_id", "patient_id"}),
     "document.added": frozenset({"document_id", "patient_id", "category"}),
+    "document.released": frozenset({"document_id", "patient_id"}),
     "invoice.issued": frozenset({"invoice_id", "patient_id"}),
     "invoice.paid": frozenset({"invoice_id", "patient_id"}),
     "patient.merge_started": _MERGE,

@@ -21,6 +21,8 @@ SENTENCES: Final[dict[str, str | Promise]] = {
         "An earlier time is free for a person you act for. Please answer before it goes to somebody else."
     ),
     "document-added": _("A new document is in your record."),
+    "document-infected": _("A file that you added was removed: the malware scanner found something in it."),
+    "upload-refused": _("A file that you added could not be taken. Please look at it and try again."),
     "invoice-issued": _("A new invoice is ready."),
     "export-ready": _("The copy of your data is ready."),
     "export-failed": _("The copy of your data could not be made. Please ask again."),

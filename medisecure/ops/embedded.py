@@ -33,6 +33,7 @@ SERVER_VARIABLES = (
     "BROKER_URL",
     "REDIS_URL",
     "EMAIL_URL",
+    "CLAMAV_URL",
 )
 
 

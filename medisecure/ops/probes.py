@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
 
+from documents.interface import scanner_version
 from medisecure.audit.interface import weaknesses
 from medisecure.kernel.databases import APPOINTMENTS, BILLING, DEFAULT, alias_for_app
 from medisecure.kernel.objects import DOCUMENTS, IMAGES, Bucket
@@ -101,6 +102,11 @@ def probes() -> list[Probe]:
         Probe("broker", "RabbitMQ" if amqp else "local file", _broker, "Check BROKER_URL and that the server runs"),
         Probe("worker", "Celery", _worker, "Start one: celery -A medisecure worker"),
         Probe("scheduler", "Celery beat", _scheduler, "Start exactly one: celery -A medisecure beat"),
+        *(
+            [Probe("malware scanner", "ClamAV", scanner_version, "Check CLAMAV_URL and that clamd runs")]
+            if settings.CLAMAV
+            else []
+        ),
         Probe(
             "mail",
             "SMTP" if settings.EMAIL_BACKEND.endswith("smtp.EmailBackend") else "folder",

@@ -45,6 +45,8 @@ class Holder:
     last_day: Callable[[UUID], date | None] = lambda patient_id: None
     #: Visits to come: who has one is still being treated.
     upcoming: Callable[[UUID], int] = lambda patient_id: 0
+    #: Whether something of it must be kept whatever is due: a single item is under a legal hold.
+    held: Callable[[UUID], bool] = lambda patient_id: False
 
 
 _holders: dict[str, Holder] = {}
@@ -62,6 +64,13 @@ def holders(category: Category | None = None) -> Iterator[Holder]:
     for holder in (*_holders.values(), *_OWN):
         if category is None or holder.category is category:
             yield holder
+
+
+def is_held(patient_id: UUID) -> bool:
+    """A legal hold stands over the patient's data, or over an item of them."""
+    if DataProtection.objects.filter(patient_id=patient_id, legal_hold=True).exists():
+        return True
+    return any(holder.held(patient_id) for holder in holders())
 
 
 def counts(patient_id: UUID) -> Mapping[Category, int]:

@@ -17,11 +17,11 @@ from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.transactions import atomic
 from medisecure.notifications.interface import notify_user, queue_mail
 from patients.cards import patient_card
-from patients.erasing.holders import holders
+from patients.erasing.holders import holders, is_held
 from patients.erasing.letters import make_letter
 from patients.erasing.protection import restrict
 from patients.models import ErasureDecision, ErasureRequest
-from patients.rules.rights import Category, Decision
+from patients.rules.rights import NOT_HELD, Category, Decision
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +46,23 @@ def run_erasure(request_id: UUID) -> bool:
     )
     if any(row.category == Category.ACCOUNT for row in waiting):
         _tell(request)
+    held = is_held(request.patient_id)
     for decision in waiting:
-        _carry_out(decision)
+        if not _must_wait(decision, held=held):
+            _carry_out(decision)
+    if any(_must_wait(decision, held=held) for decision in waiting):
+        # A hold came after the decision: the regular look goes on when it has ended.
+        log.info("erasure %s waits for the end of a legal hold", request.id)
+        return False
     with atomic(DEFAULT):
         done = ErasureRequest.objects.filter(id=request_id, status=ErasureRequest.Status.DECIDED).update(
             status=ErasureRequest.Status.DONE, done_at=clock.now()
         )
     return bool(done)
+
+
+def _must_wait(row: ErasureDecision, *, held: bool) -> bool:
+    return held and Decision(row.decision) is Decision.ERASE and Category(row.category) not in NOT_HELD
 
 
 def _carry_out(row: ErasureDecision) -> None:

@@ -19,10 +19,10 @@ from medisecure.kernel.errors import Conflict, Invalid, NotFound, Refused, Stale
 from medisecure.kernel.transactions import atomic, on_commit, transactional
 from patients.access import access_identity
 from patients.cards import patient_for_user
-from patients.erasing.holders import counts, holders
+from patients.erasing.holders import counts, holders, is_held
 from patients.erasing.protection import PERMISSION, PURPOSE
 from patients.erasing.words import category_words, decision_words, ground_words
-from patients.models import DataProtection, ErasureDecision, ErasureRequest, Patient
+from patients.models import ErasureDecision, ErasureRequest, Patient
 from patients.rules import rights
 from patients.rules.rights import Category, Decision, Ground, Proposal
 
@@ -159,7 +159,7 @@ def facts_of(patient_id: UUID) -> rights.Facts:
         last_invoice=max(days(Category.INVOICES), default=None),
         upcoming_visits=sum(holder.upcoming(patient_id) for holder in holders()),
         counts=counts(patient_id),
-        legal_hold=DataProtection.objects.filter(patient_id=patient_id, legal_hold=True).exists(),
+        legal_hold=is_held(patient_id),
     )
 
 

@@ -13,10 +13,10 @@ from django.db.models import Exists, OuterRef, Q
 from medisecure.kernel import clock
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.transactions import transactional
-from patients.erasing.holders import ERASED
+from patients.erasing.holders import ERASED, is_held
 from patients.erasing.jobs import run_erasure
 from patients.erasing.requests import facts_of
-from patients.models import DataProtection, Encounter, ErasureDecision, ErasureRequest, Patient
+from patients.models import Encounter, ErasureDecision, ErasureRequest, Patient
 from patients.rules import rights
 from patients.rules.rights import Category, Decision
 
@@ -79,7 +79,7 @@ def run_retention(*, dry_run: bool, today: date | None = None) -> Report:
 @transactional(DEFAULT)
 def _decide(patient_id: UUID) -> UUID | None:
     """The law's own decision, written down as one of an officer is; None when a hold has come in the meantime."""
-    if DataProtection.objects.filter(patient_id=patient_id, legal_hold=True).exists():
+    if is_held(patient_id):
         return None
     request = ErasureRequest.objects.create(
         patient_id=patient_id,

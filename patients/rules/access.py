@@ -25,6 +25,8 @@ REPRESENTATIVE: Final = "representative"
 
 #: What can be done to a record without changing it. Whatever is not named here is taken for a change.
 READING: Final = frozenset({"view", "list", "search", "download", "export", "history", "print", "compare"})
+#: What the patient's side may do to the record besides: add what they bring along, change nothing.
+CONTRIBUTING: Final = frozenset({"contribute"})
 
 
 def care_window(

@@ -118,7 +118,7 @@ def proposals(facts: Facts, today: date) -> list[Proposal]:
     for category in Category:
         if category not in _STANDING and not facts.counts.get(category):
             found.append(Proposal(category, (Decision.ERASE,), Ground.NOTHING_KEPT))
-        elif facts.legal_hold and category not in (Category.COPIES, Category.MESSAGES):
+        elif facts.legal_hold and category not in NOT_HELD:
             found.append(Proposal(category, (Decision.RESTRICT, Decision.KEEP), Ground.LEGAL_HOLD))
         elif category is Category.RECORD:
             found.append(_by_law(category, Ground.RECORD_LAW, record_until, due=record_due))
@@ -142,6 +142,8 @@ def proposals(facts: Facts, today: date) -> list[Proposal]:
     return found
 
 
+#: What a legal hold leaves alone: copies of what is kept anyway, and what was said to the patient.
+NOT_HELD: Final = frozenset({Category.COPIES, Category.MESSAGES})
 #: There as long as the patient is.
 _STANDING: Final = frozenset({Category.IDENTITY, Category.ACCESS_LOG})
 

@@ -154,12 +154,18 @@ PROBES: Final[Mapping[str, tuple[Probe, ...]]] = {
         Probe("post", f"{_P}/notes", lambda world: {"text": "Toux sèche", "kind": "consultation"}),
         Probe("get", f"{_PAGE}/notes/<uuid:note_id>/edit/", query="?new=1"),
     ),
-    "documents: list": (Probe("get", f"{_P}/documents"),),
+    "documents: list": (
+        Probe("get", f"{_P}/documents"),
+        Probe("get", "admin/documents/document/patient/<uuid:patient_id>/"),
+    ),
     "documents: read": (
         Probe("get", "api/documents/<uuid:document_id>"),
         Probe("get", "admin/documents/document/<uuid:document_id>/download/"),
     ),
-    "documents: add": (Probe("post", f"{_P}/documents", _document, multipart=True),),
+    "documents: add": (
+        Probe("post", f"{_P}/documents", _document, multipart=True),
+        Probe("post", f"{_P}/uploads", lambda world: {"title": "IRM", "category": "lab", "name": "a.pdf", "size": 9}),
+    ),
     "appointment: read": (Probe("get", _A),),
     "appointment: book": (Probe("post", "api/appointments", _visit),),
     "appointment: move": (Probe("post", f"{_A}/move", _start),),
@@ -220,6 +226,9 @@ OTHERS: Final[Mapping[str, str]] = {
     r"admin/patients/erasurerequest/.*": "the privacy officer’s: tests/patients/test_erasure.py",
     r"privacy/.*": "one’s own data and rights: tests/portal/test_privacy.py",
     r"admin/documents/document/(add/)?": "lists what is in care only: tests/documents",
+    r"admin/documents/document/<uuid:document_id>/(hold|release)/": "below its row: tests/documents/test_keeping.py",
+    r"admin/documents/(uploads|document/uploads)/.*": "one's own unfinished ones: tests/documents/test_pages.py",
+    r"api/uploads/.*": "one's own alone: tests/documents/test_uploads.py",
 }
 
 

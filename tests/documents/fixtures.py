@@ -52,17 +52,36 @@ class Answer:
     headers: Mapping[str, str]
 
 
-def download(url: str) -> Answer:
+def download(url: str, headers: Mapping[str, str] | None = None) -> Answer:
     """GET a signed address: our own through Django, S3's over HTTP."""
     if settings.S3 is None:
         assert url.startswith(f"{settings.PUBLIC_URL}/files/")
-        response = Client().get(urlsplit(url).path)
+        response = Client().get(urlsplit(url).path, headers=headers)
         return Answer(response.status_code, response.getvalue(), dict(response.items()))
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  # the test storage's own address
+        asked = urllib.request.Request(url, headers=dict(headers or {}))  # noqa: S310
+        with urllib.request.urlopen(asked, timeout=10) as response:  # noqa: S310  # the test storage's own address
             return Answer(response.status, response.read(), dict(response.headers))
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.read(), dict(error.headers))
+
+
+def put(url: str, content: bytes) -> int:
+    """PUT one part to its signed address, ours or S3's, as a browser does. Returns the status."""
+    if settings.S3 is None:
+        client = Client(enforce_csrf_checks=True)
+        return client.put(url.removeprefix(settings.PUBLIC_URL), content, "application/octet-stream").status_code
+    request = urllib.request.Request(url, data=content, method="PUT", headers={"Content-Type": ""})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310  # the test storage's own address
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.fixture
+def ct() -> bytes:
+    return ct_bytes()
 
 
 def stored_keys() -> set[str]:

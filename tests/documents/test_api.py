@@ -43,15 +43,17 @@ def test_a_doctor_adds_a_document_and_gets_its_bytes_back(dr_bose: User, asha_in
     assert download(read.json()["url"]).content == PDF
 
 
-def test_the_patient_lists_and_reads_but_does_not_add(
-    asha: User, asha_in_care: PatientCard, add_document: AddDocument
-) -> None:
+def test_the_patient_lists_reads_and_adds(asha: User, asha_in_care: PatientCard, add_document: AddDocument) -> None:
     row = add_document()
     body = api(asha).get(f"/api/patients/{asha_in_care.id}/documents").json()
     assert [item["id"] for item in body["results"]] == [str(row.id)]
     assert "url" not in body["results"][0]
     assert api(asha).get(f"/api/documents/{row.id}").status_code == 200
-    problem(_add(asha, asha_in_care.id), 403, "refused")
+    added = _add(asha, asha_in_care.id)
+    assert added.status_code == 201
+    entry = AccessEntry.objects.get(resource_id=added.json()["id"], actor_id=asha.id)
+    assert (entry.action, entry.purpose, entry.right) == ("contribute", "self", "self")
+    problem(_add(asha, asha_in_care.id, category="identity"), 422, "invalid")
 
 
 def test_dan_finds_nothing(dan: User, asha_in_care: PatientCard, add_document: AddDocument) -> None:

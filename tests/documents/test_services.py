@@ -104,7 +104,7 @@ def test_a_dicom_image_goes_to_its_own_bucket_with_its_metadata(dr_bose: User, a
 def test_text_is_served_as_utf8(dr_bose: User, asha_in_care: PatientCard) -> None:
     answer = download(document_url(dr_bose, _upload(dr_bose, asha_in_care, TEXT).id))
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert answer.headers["Content-Disposition"].startswith("inline;")
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
 
 
 # --- What is refused ------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_doctors_and_nurses_in_care_may_add(dr_bose: User, nurse_chen: User, ash
     assert Document.objects.count() == 2
 
 
-@pytest.mark.parametrize("who", ["asha", "rita", "carol", "alice", "olga"])
+@pytest.mark.parametrize("who", ["rita", "carol", "alice", "olga"])
 def test_those_who_know_the_patient_but_do_not_treat_her_are_refused(
     who: str, request: pytest.FixtureRequest, asha_in_care: PatientCard
 ) -> None:
@@ -236,14 +236,14 @@ def test_a_connection_that_breaks_at_the_commit_does_not_cost_the_bytes(
     dr_bose: User, asha_in_care: PatientCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody can tell whether the commit arrived. A row without its bytes would be a loss; the reverse is waste."""
-    record = adding._record_upload
+    record = adding.record_upload
 
-    def breaks(*args: Any) -> None:
-        record(*args)
+    def breaks(**values: Any) -> None:
+        record(**values)
         raise OperationalError("server closed the connection")
 
     before = stored_keys()
-    monkeypatch.setattr(adding, "_record_upload", breaks)
+    monkeypatch.setattr(adding, "record_upload", breaks)
     with pytest.raises(OperationalError):
         _upload(dr_bose, asha_in_care)
     row = Document.objects.get()

@@ -6,11 +6,13 @@ import io
 import time
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
 from django.conf import settings
 from django.core import signing
+from django.test import Client
 from django.utils import timezone
 
 from medisecure.kernel import objects
@@ -76,6 +78,60 @@ def test_a_changed_address_is_refused() -> None:
     url = objects.documents().signed_url(key, filename="a.txt")
     changed = url[:-1] + ("A" if url[-1] != "A" else "B")
     assert download(changed).status == 403
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "content", "where"),
+    [
+        ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("bytes=7-", 206, b"789", "bytes 7-9/10"),
+        ("bytes=7-99", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=10-", 416, None, "bytes */10"),
+    ],
+)
+def test_a_range_is_served_and_one_outside_is_not(asked: str, status: int, content: bytes, where: str) -> None:
+    key = objects.documents().save(_key(), io.BytesIO(b"0123456789"))
+    answer = download(objects.documents().signed_url(key, filename="a.txt"), headers={"Range": asked})
+    assert answer.status == status
+    assert answer.headers.get("Content-Range") == where
+    if content is not None:
+        assert answer.content == content
+
+
+@local_only
+def test_what_is_no_single_range_is_the_whole_and_a_head_has_no_bytes() -> None:
+    key = objects.documents().save(_key(), io.BytesIO(b"0123456789"))
+    url = objects.documents().signed_url(key, filename="a.txt")
+    for asked in ("bytes=1-2,4-5", "lines=1-2", "bytes=4-2", "bytes=-"):
+        assert (download(url, headers={"Range": asked}).status, download(url).content) == (200, b"0123456789")
+    head = Client().head(urlsplit(url).path)
+    assert (head.status_code, head["Content-Length"], head.getvalue()) == (200, "10", b"")
+
+
+@local_only
+def test_what_is_served_may_run_nothing_and_is_taken_for_what_we_say() -> None:
+    key = objects.documents().save(_key(), io.BytesIO(b"<script>alert(1)</script>"))
+    headers = download(objects.documents().signed_url(key, filename="a.html", content_type="text/html")).headers
+    assert headers["Content-Security-Policy"].startswith("sandbox;")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Disposition"].startswith("attachment;")
+
+
+def test_a_copy_has_the_bytes_and_everything_is_listed_in_order() -> None:
+    folder = _key()
+    for name in ("b", "a/1", "a-1", "a.1"):
+        objects.documents().save(f"{folder}/{name}", io.BytesIO(name.encode()))
+    objects.documents().copy(f"{folder}/b", objects.images(), f"{folder}/c", "text/plain")
+    assert b"".join(objects.images().stream(f"{folder}/c")) == b"b"
+    with pytest.raises(FileNotFoundError):
+        objects.documents().copy(f"{folder}/nothing", objects.images(), f"{folder}/d", "text/plain")
+    found = [item.key for item in objects.documents().walk()]
+    assert found == sorted(found, key=str.encode)
+    ours = [key.removeprefix(f"{folder}/") for key in found if key.startswith(folder)]
+    assert ours == ["a-1", "a.1", "a/1", "b"]
+    with pytest.raises(FileNotFoundError):
+        list(objects.documents().stream(f"{folder}/nothing"))
 
 
 @local_only

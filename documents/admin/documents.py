@@ -1,8 +1,8 @@
-"""The staff's view of documents: find, read, download, add. Nothing is changed or deleted here."""
+"""The staff's view of documents: find, read, download, add. Nothing is deleted here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -19,26 +19,24 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from documents import selectors, services
+from documents.admin.pages import DocumentPages, user_of
 from documents.forms import UploadForm
 from documents.models import Document
-from medisecure.accounts.models import User
+from documents.previews import PAGES, open_preview, preview_pages
+from documents.readers import is_served
 from medisecure.audit.interface import record_access
+from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError
-from patients.interface import staff_frame
+from patients.interface import staff_frame, work_units
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
-def _user(request: HttpRequest) -> User:
-    # The admin lets nobody else in.
-    return cast(User, request.user)
-
-
 @admin.register(Document)
-class DocumentAdmin(admin.ModelAdmin[Document]):
-    list_display = ("title", "patient", "category", "day", "readable_size", "download")
-    list_filter = ("category", "content_type", "scan_state", "created_at")
+class DocumentAdmin(DocumentPages):
+    list_display = ("title", "patient", "category", "day", "readable_size", "scan_state", "download")
+    list_filter = ("category", "content_type", "scan_state", "audience", "current", "created_at")
     list_select_related = ("patient",)
     search_fields = ("=patient__record_number", "title")
     search_help_text = _("A patient's record number, or words of the title")
@@ -48,7 +46,12 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
     change_form_template = "admin/documents/document/change_form.html"
     fieldsets = (
         (None, {"fields": ("title", "patient", "category", "created_at", "author")}),
-        (_("File"), {"fields": ("content_type", "filename", "readable_size", "sha256", "scan_state", "image")}),
+        (_("Who may read it"), {"fields": ("audience", "unit", "withheld_until")}),
+        (_("Kept"), {"fields": ("version", "hold_reason", "hold_at", "keep_until")}),
+        (
+            _("File"),
+            {"fields": ("content_type", "filename", "readable_size", "sha256", "scan_state", "scan_finding", "image")},
+        ),
         (_("Origin"), {"fields": ("uploaded_by", "added_at", "source")}),
     )
     readonly_fields = ("readable_size", "image", "added_at")
@@ -56,7 +59,7 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
     # --- Who may -------------------------------------------------------------------------------------------------
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return _user(request).has_perm("documents.upload_document")
+        return user_of(request).has_perm("documents.upload_document")
 
     def has_change_permission(self, request: HttpRequest, obj: Document | None = None) -> bool:
         return False
@@ -65,7 +68,7 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
-        return selectors.visible_rows(_user(request))
+        return selectors.visible_rows(user_of(request))
 
     # --- Columns -------------------------------------------------------------------------------------------------
 
@@ -78,7 +81,9 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
         return date_format(localtime(obj.created_at), "SHORT_DATE_FORMAT")
 
     @admin.display(description=_("file"))
-    def download(self, obj: Document) -> SafeString:
+    def download(self, obj: Document) -> SafeString | str:
+        if not is_served(obj.scan_state):
+            return "—"
         url = reverse("admin:documents_document_download", args=[obj.id])
         return format_html('<a href="{}">{}</a>', url, _("Download"))
 
@@ -102,7 +107,7 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
         if shown and "cl" in shown:
             # Titles say what ails people: the list is on record before it is rendered.
             record_access(
-                actor=_user(request),
+                actor=user_of(request),
                 patient_id=None,
                 action="search",
                 resource="document",
@@ -125,8 +130,19 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
             document_id = UUID(object_id)
         except ValueError:
             raise Http404 from None
-        document = selectors.open_document(actor=_user(request), document_id=document_id, action="view")
-        frame = staff_frame(actor=_user(request), patient_id=document.patient_id, page_title=document.title)
+        number = request.GET.get("page", "1")
+        first = (int(number) - 1) * PAGES + 1 if number.isdecimal() and 0 < int(number) < 10_000 else 1
+        document, preview = open_preview(actor=user_of(request), document_id=document_id, first=first)
+        frame = {
+            **staff_frame(actor=user_of(request), patient_id=document.patient_id, page_title=document.title),
+            "line": selectors.line(document),
+            "preview": preview,
+            "page": preview_pages(preview),
+            "versions": selectors.readable_versions(user_of(request), document),
+            "may_hold": user_of(request).has_perm(services.HOLD),
+            "may_add": self.has_add_permission(request),
+            "withheld": document.withheld_until is not None and document.withheld_until > clock.today(),
+        }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **frame})
 
     def history_view(
@@ -138,7 +154,7 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
     def download_view(self, request: HttpRequest, document_id: UUID) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return redirect(selectors.document_url(_user(request), document_id))
+        return redirect(selectors.document_url(user_of(request), document_id))
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -149,21 +165,18 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
         form = UploadForm(
             request.POST if sent else None,
             request.FILES if sent else None,
-            actor=_user(request),
+            actor=user_of(request),
+            units=bool(work_units(user_of(request))),
             initial={"record_number": request.GET.get("record_number", "")},
         )
         if sent and form.is_valid():
             values = form.cleaned_data
             try:
                 row = services.upload_document(
-                    actor=_user(request),
-                    patient_id=form.patient_id,
-                    file=values["file"],
-                    title=values["title"],
-                    category=values["category"],
+                    actor=user_of(request), patient_id=form.patient_id, file=values["file"], **form.entry()
                 )
             except DomainError as error:
-                _show(form, error)
+                form.show(error)
             else:
                 messages.success(request, _("The document is in the patient's record."))
                 return redirect("admin:documents_document_change", row.id)
@@ -175,11 +188,3 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/documents/document/upload.html", context)
-
-
-def _show(form: UploadForm, error: DomainError) -> None:
-    """The refusal beside the fields that it names."""
-    for field, texts in error.errors.items():
-        form.add_error(field if field in form.fields else None, [str(text) for text in texts])
-    if not error.errors:
-        form.add_error(None, error.message)

@@ -330,7 +330,7 @@ SPECTACULAR_SETTINGS = {
 LANGUAGE_CODE = "fr"
 LANGUAGES = [("fr", _("French")), ("en", _("English"))]
 LANGUAGE_COOKIE_NAME = "medisecure_language"
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS, FORMAT_MODULE_PATH = [BASE_DIR / "locale"], "medisecure.formats"
 USE_I18N = USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "Europe/Paris")
 if TIME_ZONE not in available_timezones():

@@ -74,7 +74,8 @@ def measured(row: Mapping[str, Any]) -> str:
 
 def _value(row: Mapping[str, Any]) -> str:
     if row.get("quantity"):
-        return f"{row.get('comparator', '')}{row['quantity']} {written_unit(str(row.get('unit') or ''))}".strip()
+        figure = localized_digits(str(row["quantity"]))
+        return f"{row.get('comparator', '')}{figure} {written_unit(str(row.get('unit') or ''))}".strip()
     return str(row.get("value_text") or row.get("value_code") or "–")
 
 

@@ -7,7 +7,10 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django import forms
 from django.test import Client
+from django.utils import translation
+from django.utils.formats import date_format
 from pytest_django import DjangoAssertNumQueries
 
 from medisecure.accounts.models import User
@@ -97,7 +100,7 @@ def test_the_doctor_reads_the_record_and_it_is_written_down(
     in_care(asha_card, bose_card)
     html = signed_in(client, dr_bose).get(f"{LIST}{asha_card.id}/record/").content.decode()
     assert "Hypertension" in html
-    assert "66.0 /min" in html
+    assert "66,0 /min" in html
     read = AccessEntry.objects.filter(patient_id=asha_card.id, actor_id=dr_bose.id).values_list("resource", flat=True)
     assert set(read) == {"record"}
 
@@ -210,7 +213,10 @@ def test_the_page_is_headed_by_the_name_and_leads_to_the_record(
 
 
 def test_units_and_states_are_written_in_words() -> None:
-    assert measured({"quantity": "37.0", "unit": "Cel"}) == "37.0 °C"
+    with translation.override("fr"):
+        assert measured({"quantity": "37.0", "unit": "Cel"}) == "37,0 °C"
+    with translation.override("en"):
+        assert measured({"quantity": "37.0", "unit": "Cel"}) == "37.0 °C"
     assert measured({"quantity": "3", "unit": "{score}"}) == "3"
     assert in_words("a-code-of-theirs") == "a-code-of-theirs"
 
@@ -222,3 +228,14 @@ def test_the_list_shows_no_more_of_a_birth_date_than_is_known(
     Patient.objects.filter(id=asha_card.id).update(birth_precision=precision)
     html = signed_in(client, rita).get(LIST).content.decode()
     assert f'class="field-birth_day nowrap">{shown}<' in html or f'class="field-birth_day">{shown}<' in html
+
+
+def test_english_dates_put_the_day_first() -> None:
+    with translation.override("en"):
+        assert date_format(date(2026, 4, 3), "DATE_FORMAT") == "3 April 2026"
+        assert date_format(date(2026, 4, 3), "SHORT_DATE_FORMAT") == "03/04/2026"
+        assert parse_localized("03/04/2026") == date(2026, 4, 3)
+
+
+def parse_localized(text: str) -> Any:
+    return forms.DateField(localize=True).clean(text)

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from billing.models import Invoice, InvoiceItem, InvoiceShare, Payment
+from billing.models import Allocation, Invoice, InvoiceItem, InvoiceShare, Payment, Refund, WriteOff
 from medisecure.kernel import objects
 from medisecure.kernel.formats import format_cents
 from patients.interface import ExportFile, ExportSection, PaperTable, fhir_digits, table_rows
@@ -66,7 +66,10 @@ def _tables(patient_id: UUID) -> Iterator[tuple[str, Iterator[Row]]]:
     yield "invoices", table_rows(Invoice.objects.filter(patient_id=patient_id))
     yield "billing_items", table_rows(InvoiceItem.objects.filter(invoice__patient_id=patient_id))
     yield "invoice_shares", table_rows(InvoiceShare.objects.filter(invoice__patient_id=patient_id))
-    yield "payments", table_rows(Payment.objects.filter(invoice__patient_id=patient_id))
+    yield "payments", table_rows(Payment.objects.filter(patient_id=patient_id))
+    for name, model in (("payment_allocations", Allocation), ("write_offs", WriteOff)):
+        yield name, table_rows(model.objects.filter(invoice__patient_id=patient_id))
+    yield "refunds", table_rows(Refund.objects.filter(payment__patient_id=patient_id))
 
 
 def _files(patient_id: UUID) -> Iterator[ExportFile]:

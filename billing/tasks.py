@@ -10,8 +10,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
 
-from billing import services
-from billing.models import Invoice
+from billing import rules, services
+from billing.models import Invoice, Payment, Refund
 from billing.services import merging
 from medisecure.accounts.interface import Role, users_with_role
 from medisecure.kernel import clock
@@ -116,6 +116,20 @@ def announce(event: Event) -> None:
 
 @consumer("payment.recorded", database=DEFAULT, queue="mail")
 def confirm_payment(event: Event) -> None:
-    """One line in the patient's portal; no mail, because whoever paid at the counter was there."""
+    """One line in the patient's portal; no mail, because whoever paid at the counter was there. Not for
+    what an insurer paid."""
+    if Payment.objects.get(id=event.uuid("payment_id")).payer != rules.Payer.PATIENT:
+        return
     patient, page = patient_card(event.uuid("patient_id")), portal_page(event.uuid("invoice_id"))
     notify_user(dedupe_key=f"{event.id}:payment-recorded", user_id=patient.user_id, kind="payment-recorded", url=page)
+
+
+@consumer("payment.refunded", database=DEFAULT, queue="mail")
+def confirm_refund(event: Event) -> None:
+    """One line in the patient's portal, for what was given back to them."""
+    refund = Refund.objects.select_related("payment").get(id=event.uuid("refund_id"))
+    if refund.payment.payer != rules.Payer.PATIENT or refund.payment.patient_id is None:
+        return
+    patient = patient_card(refund.payment.patient_id)
+    key = f"{event.id}:payment-refunded"
+    notify_user(dedupe_key=key, user_id=patient.user_id, kind="payment-refunded", url="/invoices/")

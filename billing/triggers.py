@@ -49,10 +49,32 @@ def _conditions(vendor: str) -> Iterator[tuple[str, str, str, str]]:
     moved = " OR ".join(differ(column) for column in ("id", "invoice_id", "position", *SHARE_FIELDS))
     yield "share_update_1", "invoice_shares", "UPDATE", f"({numbered('OLD')} OR {numbered('NEW')}) AND ({moved})"
     yield "share_delete_1", "invoice_shares", "DELETE", numbered("OLD")
+    yield "payment_insert_2", "payments", "INSERT", f"NEW.invoice_id IS NOT NULL AND NOT {numbered('NEW')}"
+    for table, short in (
+        ("payments", "payment"),
+        ("payment_allocations", "allocation"),
+        ("refunds", "refund"),
+        ("write_offs", "write_off"),
+    ):
+        yield f"{short}_update_1", table, "UPDATE", "1 = 1"
+        yield f"{short}_delete_1", table, "DELETE", "1 = 1"
+    # A payment pays what is open, of its own payer, and no more than it is; what is taken back comes from where it was.
     open_invoice = "EXISTS (SELECT 1 FROM invoices WHERE invoices.id = NEW.invoice_id AND invoices.status = 'issued')"
-    yield "payment_insert_1", "payments", "INSERT", f"NOT {open_invoice}"
-    yield "payment_update_1", "payments", "UPDATE", "1 = 1"
-    yield "payment_delete_1", "payments", "DELETE", "1 = 1"
+    of_share = (
+        "EXISTS (SELECT 1 FROM invoice_shares s JOIN payments p ON p.id = NEW.payment_id AND p.payer = s.payer"
+        " WHERE s.id = NEW.share_id AND s.invoice_id = NEW.invoice_id)"
+    )
+    there = "(SELECT COALESCE(SUM(amount_cents), 0) FROM payment_allocations WHERE payment_id = NEW.payment_id{})"
+    back = "(SELECT COALESCE(SUM(amount_cents), 0) FROM refunds WHERE payment_id = NEW.payment_id)"
+    whole = "(SELECT amount_cents FROM payments WHERE id = NEW.payment_id)"
+    too_much = (
+        f"NEW.amount_cents > 0 AND (NOT {open_invoice} OR NEW.amount_cents + {there.format('')} + {back} > {whole})"
+    )
+    too_little = f"NEW.amount_cents < 0 AND NEW.amount_cents + {there.format(' AND share_id = NEW.share_id')} < 0"
+    wrong = f"NOT {of_share} OR ({too_much}) OR ({too_little})"
+    yield "allocation_insert_1", "payment_allocations", "INSERT", wrong
+    yield "refund_insert_1", "refunds", "INSERT", f"NEW.amount_cents + {there.format('')} + {back} > {whole}"
+    yield "write_off_insert_1", "write_offs", "INSERT", f"NOT {open_invoice}"
     # A counter goes up by one and never away: a number that was given is never given again.
     yield (
         "counter_update_1",
@@ -77,4 +99,4 @@ def statements(vendor: str) -> dict[str, str]:
     return found
 
 
-GUARD: Final = Guard(alias=BILLING, app_label="billing", prefix=PREFIX, table="invoice_shares", statements=statements)
+GUARD: Final = Guard(alias=BILLING, app_label="billing", prefix=PREFIX, table="write_offs", statements=statements)

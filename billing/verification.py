@@ -9,10 +9,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from django.db.models import Max, Q, Sum
+from django.db.models import F, Max, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from billing import rules, seals, snapshot
-from billing.models import Invoice, InvoiceCounter, InvoiceItem, InvoiceShare, Payment
+from billing.models import (
+    Allocation,
+    Invoice,
+    InvoiceCounter,
+    InvoiceItem,
+    InvoiceShare,
+    Payment,
+    Refund,
+    WriteOff,
+)
 from medisecure.kernel import objects
 from medisecure.kernel.databases import BILLING
 from medisecure.kernel.transactions import atomic
@@ -28,6 +38,7 @@ class Problem(StrEnum):
     TOTALS = "totals"
     SHARES = "shares"
     PAID = "paid"
+    PAYMENT = "payment"
     CREDIT = "credit"
     SEAL = "seal"
     UNSEALED = "unsealed"
@@ -82,6 +93,7 @@ def _all(seen: Verification, expect: str, papers: bool, batch: int) -> Iterator[
     ranges = {(series, year or 0) for series, year in rows}
     for series, year in sorted(ranges | counters.keys()):
         yield from _series(seen, series, year, counters.get((series, year)), expect, papers, batch)
+    yield from _overspent()
     if expect and not seen.expected_at:
         yield Finding(Problem.ANCHOR_MISSING, "", expect)
 
@@ -96,7 +108,8 @@ def _series(
     while found := list(
         rows.filter(sequence__gt=last).order_by("sequence").prefetch_related("items", "shares")[:batch]
     ):
-        paid = _paid(found)
+        ids = [row.id for row in found]
+        paid, off = _sums(Allocation, ids), _sums(WriteOff, ids)
         notes = _notes(found)
         for invoice in found:
             sequence = invoice.sequence or 0
@@ -106,7 +119,7 @@ def _series(
             items, shares = list(invoice.items.all()), list(invoice.shares.all())
             yield from _of_itself(invoice, items, series, year, time)
             yield from _of_its_shares(invoice, items, shares)
-            yield from _of_the_others(invoice, paid.get(invoice.id, 0), notes)
+            yield from _of_the_others(invoice, shares, paid, off, notes)
             yield from _of_its_seal(invoice, items, shares, before, known=known and not gap)
             if papers:
                 yield from _of_its_paper(invoice)
@@ -124,9 +137,24 @@ def _series(
     seen.heads[name] = before
 
 
-def _paid(invoices: Sequence[Invoice]) -> dict[object, int]:
-    rows = Payment.objects.filter(invoice__in=[row.id for row in invoices]).order_by().values("invoice_id")
-    return {row["invoice_id"]: row["sum"] for row in rows.annotate(sum=Sum("amount_cents"))}
+def _sums(model: type[Allocation | WriteOff], ids: Sequence[object]) -> dict[object, int]:
+    """Share id → the sum of these rows."""
+    rows = model.objects.filter(invoice__in=ids).order_by().values("share_id")
+    return {row["share_id"]: row["sum"] for row in rows.annotate(sum=Sum("amount_cents"))}
+
+
+def _overspent() -> Iterator[Finding]:
+    """Payments of which more was used and given back than came in."""
+
+    def total(model: type[Allocation | Refund]) -> Coalesce:
+        rows = model.objects.filter(payment=OuterRef("id")).order_by().values("payment_id")
+        return Coalesce(Subquery(rows.annotate(sum=Sum("amount_cents")).values("sum")), 0)
+
+    rows = Payment.objects.annotate(used=total(Allocation), back=total(Refund))
+    over = rows.filter(Q(used__gt=F("amount_cents") - F("back")) | Q(used__lt=0))
+    for payment in over.iterator():
+        detail = f"{payment.amount_cents} < {payment.used} + {payment.back}"
+        yield Finding(Problem.PAYMENT, str(payment.id), detail)
 
 
 def _notes(invoices: Sequence[Invoice]) -> dict[object, Invoice]:
@@ -184,16 +212,24 @@ def _of_its_shares(invoice: Invoice, items: Sequence[InvoiceItem], shares: Seque
         yield Finding(Problem.SHARES, number, f"{stored} != {[(str(payer), *cents) for payer, *cents in wanted]}")
 
 
-def _of_the_others(invoice: Invoice, paid: int, notes: dict[object, Invoice]) -> Iterator[Finding]:
+def _of_the_others(
+    invoice: Invoice,
+    shares: Sequence[InvoiceShare],
+    paid: dict[object, int],
+    off: dict[object, int],
+    notes: dict[object, Invoice],
+) -> Iterator[Finding]:
     """Against its payments and its credit note. A payment may have come in between the two reads: what does not agree
     is read again, locked, before it is called a problem."""
     number = invoice.number or ""
-    if not _paid_agrees(invoice, paid):
+    if not _paid_agrees(invoice, shares, paid, off):
         with atomic(BILLING):
             now = Invoice.objects.select_for_update().get(id=invoice.id)
-            again = Payment.objects.filter(invoice=now).aggregate(sum=Sum("amount_cents"))["sum"] or 0
-        if not _paid_agrees(now, again):
-            yield Finding(Problem.PAID, number, f"{now.status}, {now.paid_cents} / {again}")
+            again, given_up = _sums(Allocation, [now.id]), _sums(WriteOff, [now.id])
+            parts = list(InvoiceShare.objects.filter(invoice=now))
+        if not _paid_agrees(now, parts, again, given_up):
+            detail = f"{now.status}, {now.paid_cents} + {now.written_off_cents}"
+            yield Finding(Problem.PAID, number, f"{detail} / {sum(again.values())} + {sum(given_up.values())}")
     other = notes.get(invoice.id)
     if invoice.kind == Invoice.Kind.CREDIT_NOTE:
         if other is None or other.status != Invoice.Status.CREDITED or other.total_cents != invoice.total_cents:
@@ -206,12 +242,19 @@ def _of_the_others(invoice: Invoice, paid: int, notes: dict[object, Invoice]) ->
             yield Finding(Problem.CREDIT, number)
 
 
-def _paid_agrees(invoice: Invoice, paid: int) -> bool:
-    if invoice.paid_cents != paid:
+def _paid_agrees(
+    invoice: Invoice, shares: Sequence[InvoiceShare], paid: dict[object, int], off: dict[object, int]
+) -> bool:
+    if any((row.paid_cents, row.written_off_cents) != (paid.get(row.id, 0), off.get(row.id, 0)) for row in shares):
+        return False
+    if invoice.paid_cents != sum(row.paid_cents for row in shares):
+        return False
+    if invoice.written_off_cents != sum(row.written_off_cents for row in shares):
         return False
     if invoice.kind == Invoice.Kind.CREDIT_NOTE or invoice.status == Invoice.Status.CREDITED:
         return True
-    return invoice.status == rules.status_for(invoice.total_cents, paid + invoice.written_off_cents).value
+    settled = invoice.paid_cents + invoice.written_off_cents
+    return invoice.status == rules.status_for(invoice.total_cents, settled).value
 
 
 def _of_its_seal(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 from django import forms
@@ -12,11 +12,10 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from billing import rules, selectors
-from billing.models import PAYERS, Invoice, InvoiceItem, Payment
+from billing.models import Invoice, InvoiceItem
 from billing.services.lines import TEXTS
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
-from medisecure.kernel.ids import new_id
 from medisecure.kernel.money import to_cents, to_decimal
 from patients.interface import patient_by_record_number, patient_card, practitioners
 
@@ -240,39 +239,3 @@ class DraftForm(forms.ModelForm[Invoice]):
         if day is not None and day > clock.today():
             raise forms.ValidationError(_("Care that has not been given yet cannot be charged."))
         return day
-
-
-class PaymentForm(forms.Form):
-    """A payment at the counter. The hidden key makes a second press of the button the same payment."""
-
-    amount = euros(label=_("Amount (€)"), min_value=Decimal("0.01"))
-    payer = forms.ChoiceField(label=_("Paid by"), choices=PAYERS, initial="patient")
-    method = forms.ChoiceField(label=_("Method"), choices=Payment.Method.choices)
-    reference = forms.CharField(label=_("Reference"), max_length=100, required=False)
-    key = forms.UUIDField(widget=forms.HiddenInput)
-
-    @classmethod
-    def for_invoice(cls, invoice: Invoice) -> PaymentForm:
-        # Whoever owes something, the patient first: they are the one at the counter.
-        owing = [row for row in invoice.shares.all() if row.balance_cents]
-        share = next((row for row in owing if row.payer == rules.Payer.PATIENT), owing[0] if owing else None)
-        form = cls(initial={"amount": to_decimal(share.balance_cents), "payer": share.payer} if share else {})
-        form.initial["key"] = new_id()
-        field = cast(forms.ChoiceField, form.fields["payer"])
-        known = {row.payer: row for row in invoice.shares.all() if row.amount_cents}
-        field.choices = [
-            (code, f"{label}{colon(known[code].insurer)}") for code, label in PAYERS if code in known
-        ] or field.choices
-        return form
-
-
-def colon(name: str) -> str:
-    return f" · {name}" if name else ""
-
-
-class ReasonForm(forms.Form):
-    reason = forms.CharField(label=_("Reason"), max_length=200)
-
-
-class ConfirmForm(forms.Form):
-    """Nothing to fill in: the page asks, the button answers."""

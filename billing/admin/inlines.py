@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.translation import gettext
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import rules, selectors
 from billing.admin.forms import ItemForm, ItemFormSet
-from billing.models import Invoice, InvoiceItem, InvoiceShare, Payment
+from billing.models import Allocation, Invoice, InvoiceItem, InvoiceShare, Refund, WriteOff
 from medisecure.accounts.models import User
 from medisecure.kernel.formats import format_cents
 
@@ -120,11 +121,57 @@ class Shares(_Inline, admin.TabularInline[InvoiceShare, Invoice]):
         return format_cents(share.balance_cents) if share.invoice.is_open else "—"
 
 
-class Payments(_Inline, admin.TabularInline[Payment, Invoice]):
-    model = Payment
-    fields = readonly_fields = ("received_at", "payer", "amount", "method", "reference")
+class Uses(_Inline, admin.TabularInline[Allocation, Invoice]):
+    """What was paid of it: from which payment, and what was taken back."""
+
+    model = Allocation
+    fields = readonly_fields = ("made_at", "payer", "amount", "how", "reference")
+    extra = 0
+    verbose_name_plural = _("payments")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Allocation]:
+        return super().get_queryset(request).select_related("payment")
+
+    @admin.display(description=_("payer"))
+    def payer(self, row: Allocation) -> str:
+        return row.payment.get_payer_display()
+
+    @admin.display(description=_("amount"))
+    def amount(self, row: Allocation) -> str:
+        return format_cents(row.amount_cents)
+
+    @admin.display(description=_("method"))
+    def how(self, row: Allocation) -> str:
+        method = row.payment.get_method_display()
+        return method if row.kind == Allocation.Kind.PAID else f"{row.get_kind_display()} ({method})"
+
+    @admin.display(description=_("reference"))
+    def reference(self, row: Allocation) -> str:
+        return row.payment.reference or "—"
+
+
+class Refunds(_Inline, admin.TabularInline[Refund, Invoice]):
+    model = Refund
+    fields = readonly_fields = ("made_at", "amount", "method", "reason", "reference")
     extra = 0
 
     @admin.display(description=_("amount"))
-    def amount(self, payment: Payment) -> str:
-        return format_cents(payment.amount_cents)
+    def amount(self, row: Refund) -> str:
+        return format_cents(row.amount_cents)
+
+
+class WriteOffs(_Inline, admin.TabularInline[WriteOff, Invoice]):
+    model = WriteOff
+    fields = readonly_fields = ("made_at", "payer", "amount", "reason")
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WriteOff]:
+        return super().get_queryset(request).select_related("share")
+
+    @admin.display(description=_("payer"))
+    def payer(self, row: WriteOff) -> str:
+        return row.share.get_payer_display()
+
+    @admin.display(description=_("amount"))
+    def amount(self, row: WriteOff) -> str:
+        return format_cents(row.amount_cents)

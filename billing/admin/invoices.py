@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import rules, selectors, services
 from billing.admin.forms import DraftForm, ItemFormSet
-from billing.admin.inlines import DraftItems, IssuedItems, Payments, Shares, actor_of
+from billing.admin.inlines import DraftItems, IssuedItems, Refunds, Shares, Uses, WriteOffs, actor_of
 from billing.admin.pages import PageViews
 from billing.models import Invoice
 from medisecure.kernel import clock
@@ -224,11 +224,11 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> Any:
         if obj is None or self.has_change_permission(request, obj):
             return [DraftItems]
-        return (
-            [IssuedItems, Shares, Payments]
-            if obj.kind == Invoice.Kind.INVOICE and obj.is_issued
-            else [IssuedItems, Shares]
-        )
+        if obj.kind != Invoice.Kind.INVOICE or not obj.is_issued:
+            return [IssuedItems, Shares]
+        # Tables that would be empty are left out.
+        more = [inline for inline, rows in ((Refunds, obj.refunds), (WriteOffs, obj.write_offs)) if rows.exists()]
+        return [IssuedItems, Shares, Uses, *more]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"patient_id": request.GET.get("patient", ""), "service_date": clock.today()}
@@ -288,6 +288,9 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
         pages = (
             ("issue", self.issue_view),
             ("payment", self.payment_view),
+            ("credit-use", self.credit_use_view),
+            ("refund", self.refund_view),
+            ("write-off", self.write_off_view),
             ("credit", self.credit_view),
             ("discard", self.discard_view),
             ("pdf", self.pdf_view),

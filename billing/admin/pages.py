@@ -19,7 +19,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing import papers, selectors, services
-from billing.admin.forms import ConfirmForm, PaymentForm, ReasonForm
+from billing.admin.money_forms import (
+    ConfirmForm,
+    CreditUseForm,
+    MoneyForm,
+    PaymentForm,
+    ReasonForm,
+    RefundForm,
+    WriteOffForm,
+    refundable,
+)
 from billing.models import Invoice
 from medisecure.accounts.models import User
 from medisecure.kernel.errors import DomainError, NotFound
@@ -53,6 +62,13 @@ class PageViews:
             found.append(("payment", _("Take a payment")))
         if invoice.pdf_key:
             found.append(("pdf", _("PDF")))
+        held = services.credit_cents(invoice.patient_id) if may("billing.take_payment") and invoice.is_open else 0
+        if held and invoice.balance_cents:
+            found.append(("credit-use", _("Use credit")))
+        if may("billing.refund_payment") and invoice.is_issued and refundable(invoice):
+            found.append(("refund", _("Give money back")))
+        if (invoice.balance_cents or invoice.insurers_balance_cents) and may("billing.write_off"):
+            found.append(("write-off", _("Write off")))
         cancellable = invoice.status in (Invoice.Status.ISSUED, Invoice.Status.PAID)
         if kind == Invoice.Kind.INVOICE and cancellable and may("billing.issue_invoice"):
             found.append(("credit", _("Cancel by credit note")))
@@ -92,6 +108,7 @@ class PageViews:
                 payer=form.cleaned_data["payer"],
                 method=form.cleaned_data["method"],
                 reference=form.cleaned_data["reference"],
+                keep_rest=form.cleaned_data["keep_rest"],
                 idempotency_key=str(form.cleaned_data["key"]),
             )
             amount = format_cents(recorded.payment.amount_cents)
@@ -105,6 +122,73 @@ class PageViews:
             text=_("A payment that was recorded cannot be changed."),
             button=_("Record the payment"),
             form_class=PaymentForm,
+            act=act,
+        )
+
+    def credit_use_view(self, request: HttpRequest, invoice_id: UUID) -> HttpResponse:
+        def act(actor: User, form: Any) -> tuple[UUID, str]:
+            cents = to_cents(form.cleaned_data["amount"])
+            key = str(form.cleaned_data["key"])
+            services.apply_credit(actor=actor, invoice_id=invoice_id, amount_cents=cents, idempotency_key=key)
+            return invoice_id, gettext("%(amount)s of credit was used.") % {"amount": format_cents(cents)}
+
+        return self._ask(
+            request,
+            invoice_id,
+            permission="billing.take_payment",
+            title=_("Pay from the patient’s credit?"),
+            text=_("What the hospital holds of the patient’s money pays this invoice, the oldest first."),
+            button=_("Use the credit"),
+            form_class=CreditUseForm,
+            act=act,
+        )
+
+    def refund_view(self, request: HttpRequest, invoice_id: UUID) -> HttpResponse:
+        def act(actor: User, form: Any) -> tuple[UUID, str]:
+            payment_id, taken_from = form.chosen()
+            made = services.refund(
+                actor=actor,
+                payment_id=payment_id,
+                invoice_id=taken_from,
+                amount_cents=to_cents(form.cleaned_data["amount"]),
+                method=form.cleaned_data["method"],
+                reference=form.cleaned_data["reference"],
+                reason=form.cleaned_data["reason"],
+                idempotency_key=str(form.cleaned_data["key"]),
+            )
+            return invoice_id, gettext("%(amount)s was given back.") % {"amount": format_cents(made.amount_cents)}
+
+        return self._ask(
+            request,
+            invoice_id,
+            permission="billing.refund_payment",
+            title=_("Give money back?"),
+            text=_("A refund that was recorded cannot be changed."),
+            button=_("Record the refund"),
+            form_class=RefundForm,
+            act=act,
+        )
+
+    def write_off_view(self, request: HttpRequest, invoice_id: UUID) -> HttpResponse:
+        def act(actor: User, form: Any) -> tuple[UUID, str]:
+            made = services.write_off(
+                actor=actor,
+                invoice_id=invoice_id,
+                payer=form.cleaned_data["payer"],
+                amount_cents=to_cents(form.cleaned_data["amount"]),
+                reason=form.cleaned_data["reason"],
+                idempotency_key=str(form.cleaned_data["key"]),
+            )
+            return invoice_id, gettext("%(amount)s was written off.") % {"amount": format_cents(made.amount_cents)}
+
+        return self._ask(
+            request,
+            invoice_id,
+            permission="billing.write_off",
+            title=_("Write off what is owed?"),
+            text=_("The hospital gives up this sum. It cannot be asked for again."),
+            button=_("Write off"),
+            form_class=WriteOffForm,
             act=act,
         )
 
@@ -169,8 +253,9 @@ class PageViews:
         if not actor.has_perm(permission):
             raise PermissionDenied
         lines: Sequence[str] = ()
+        about = {"invoice": invoice} if issubclass(form_class, MoneyForm) else {}
         if request.method == "POST":
-            form = form_class(request.POST)
+            form = form_class(request.POST, **about)
             if form.is_valid():
                 try:
                     target, done = act(actor, form)
@@ -179,10 +264,8 @@ class PageViews:
                 else:
                     messages.success(request, done)
                     return redirect("admin:billing_invoice_change", object_id=target)
-        elif form_class is PaymentForm:
-            form = PaymentForm.for_invoice(invoice)
         else:
-            form = form_class()
+            form = form_class(**about)
         return TemplateResponse(
             request,
             "admin/billing/invoice/confirm.html",

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.models import PAYERS, Invoice, InvoiceItem, InvoiceShare, Payment
+from billing.models import PAYERS, Allocation, Invoice, InvoiceItem, InvoiceShare, Payment, Refund, WriteOff
 from medisecure.kernel import clock
 
 
@@ -66,8 +66,22 @@ class PaymentOut(serializers.ModelSerializer[Payment]):
 
     class Meta:
         model = Payment
-        fields = ["id", "invoice_id", "payer", "amount_cents", "method", "reference", "received_at"]
+        fields = ["id", "invoice_id", "patient_id", "payer", "amount_cents", "method", "reference", "received_at"]
         extra_kwargs = {"invoice_id": {"read_only": True}}
+
+
+class AllocationOut(serializers.ModelSerializer[Allocation]):
+    """What a payment has paid of this invoice; less than zero was taken back. `id` is the payment's."""
+
+    id = serializers.UUIDField(source="payment_id")
+    payer = serializers.CharField(source="payment.payer")
+    method = serializers.CharField(source="payment.method")
+    reference = serializers.CharField(source="payment.reference")
+    received_at = serializers.DateTimeField(source="made_at", default_timezone=UTC, help_text="UTC.")
+
+    class Meta:
+        model = Allocation
+        fields = ["id", "kind", "payer", "amount_cents", "method", "reference", "received_at"]
 
 
 class InvoiceOut(serializers.ModelSerializer[Invoice]):
@@ -118,26 +132,81 @@ class InvoiceOut(serializers.ModelSerializer[Invoice]):
 class InvoiceDetailOut(InvoiceOut):
     items = ItemOut(many=True)
     shares = ShareOut(many=True)
-    payments = PaymentOut(many=True)
+    payments = AllocationOut(many=True, source="allocations")
 
     class Meta(InvoiceOut.Meta):
         fields = [*InvoiceOut.Meta.fields, "items", "shares", "payments"]
         read_only_fields = fields
 
 
-class PaymentIn(serializers.Serializer[dict[str, Any]]):
+def _whole(form: serializers.Serializer[Any], data: Any, name: str = "amount_cents") -> None:
+    amount = data.get(name) if isinstance(data, dict) else None
+    # 12.0, "12" and true all pass for whole numbers in Python or DRF; money is given as what it is.
+    if amount is not None and type(amount) is not int:
+        raise serializers.ValidationError({name: [form.fields[name].error_messages["invalid"]]})
+
+
+class Money(serializers.Serializer[dict[str, Any]]):
     amount_cents = serializers.IntegerField(min_value=1, max_value=10**12)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        _whole(self, data)
+        found: dict[str, Any] = super().to_internal_value(data)
+        return found
+
+
+class PaymentIn(Money):
     method = serializers.ChoiceField(choices=Payment.Method.choices)
     payer = serializers.ChoiceField(choices=PAYERS, required=False, default="patient")
     reference = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
+    keep_rest = serializers.BooleanField(
+        required=False, default=False, help_text="What is above what the patient owes stays their credit."
+    )
 
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        amount = data.get("amount_cents") if isinstance(data, dict) else None
-        # 12.0, "12" and true all pass for whole numbers in Python or DRF; money is given as what it is.
-        if amount is not None and type(amount) is not int:
-            raise serializers.ValidationError({"amount_cents": [self.fields["amount_cents"].error_messages["invalid"]]})
-        found: dict[str, Any] = super().to_internal_value(data)
-        return found
+
+class PartIn(Money):
+    invoice_id = serializers.UUIDField()
+
+
+class SplitPaymentIn(PaymentIn):
+    parts = PartIn(many=True, max_length=50)
+
+
+class CreditUseIn(Money):
+    payer = serializers.ChoiceField(choices=PAYERS, required=False, default="patient")
+
+
+class RefundIn(Money):
+    method = serializers.ChoiceField(choices=Payment.Method.choices)
+    reason = serializers.CharField(max_length=200)
+    reference = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
+    invoice_id = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="Take it back from this invoice, which is owed again."
+    )
+
+
+class RefundOut(serializers.ModelSerializer[Refund]):
+    made_at = serializers.DateTimeField(default_timezone=UTC, help_text="UTC.")
+
+    class Meta:
+        model = Refund
+        fields = ["id", "payment_id", "invoice_id", "amount_cents", "method", "reference", "reason", "made_at"]
+        extra_kwargs = {"payment_id": {"read_only": True}, "invoice_id": {"read_only": True}}
+
+
+class WriteOffIn(Money):
+    payer = serializers.ChoiceField(choices=PAYERS)
+    reason = serializers.CharField(max_length=200)
+
+
+class WriteOffOut(serializers.ModelSerializer[WriteOff]):
+    made_at = serializers.DateTimeField(default_timezone=UTC, help_text="UTC.")
+    payer = serializers.CharField(source="share.payer")
+
+    class Meta:
+        model = WriteOff
+        fields = ["id", "invoice_id", "payer", "amount_cents", "reason", "made_at"]
+        extra_kwargs = {"invoice_id": {"read_only": True}}
 
 
 class CreditIn(serializers.Serializer[None]):

@@ -28,19 +28,19 @@ from medisecure.paging import Pages
 #: Seconds after which asking again for a paper in the making is worth it.
 RETRY_AFTER = 2
 
-_PROBLEM = {
+PROBLEM = {
     404: OpenApiResponse(description="No such invoice, or out of your sight."),
     403: OpenApiResponse(description="Your role does not allow it."),
     409: OpenApiResponse(description="The invoice's state does not allow it."),
 }
 
 
-def _actor(request: Request) -> User:
+def actor_of(request: Request) -> User:
     return cast(User, request.user)
 
 
-def _detail(invoice: Invoice) -> dict[str, Any]:
-    found = Invoice.objects.prefetch_related("items", "shares", "payments").get(id=invoice.id)
+def detail_of(invoice: Invoice) -> dict[str, Any]:
+    found = Invoice.objects.prefetch_related("items", "shares", "allocations__payment").get(id=invoice.id)
     return dict(InvoiceDetailOut(found).data)
 
 
@@ -62,7 +62,7 @@ class Invoices(APIView):
         query = InvoiceQuery(data={name: asked.getlist(name) if name == "status" else asked[name] for name in asked})
         query.is_valid(raise_exception=True)
         rows = selectors.open_list(
-            actor=_actor(request),
+            actor=actor_of(request),
             patient_id=query.validated_data.get("patient"),
             statuses=tuple(sorted(query.validated_data.get("status", ()))),
         )
@@ -74,9 +74,9 @@ class Invoices(APIView):
 class OneInvoice(APIView):
     """One invoice with its lines and payments."""
 
-    @extend_schema(operation_id="invoices_retrieve", responses={200: InvoiceDetailOut, 404: _PROBLEM[404]})
+    @extend_schema(operation_id="invoices_retrieve", responses={200: InvoiceDetailOut, 404: PROBLEM[404]})
     def get(self, request: Request, invoice_id: UUID) -> Response:
-        return Response(_detail(selectors.open_invoice(actor=_actor(request), invoice_id=invoice_id)))
+        return Response(detail_of(selectors.open_invoice(actor=actor_of(request), invoice_id=invoice_id)))
 
 
 class Issue(APIView):
@@ -84,10 +84,10 @@ class Issue(APIView):
 
     @extend_schema(
         request=None,
-        responses={200: InvoiceDetailOut, **_PROBLEM, 422: OpenApiResponse(description="It has no line.")},
+        responses={200: InvoiceDetailOut, **PROBLEM, 422: OpenApiResponse(description="It has no line.")},
     )
     def post(self, request: Request, invoice_id: UUID) -> Response:
-        return Response(_detail(services.issue_invoice(actor=_actor(request), invoice_id=invoice_id)))
+        return Response(detail_of(services.issue_invoice(actor=actor_of(request), invoice_id=invoice_id)))
 
 
 class Payments(APIView):
@@ -106,7 +106,7 @@ class Payments(APIView):
         responses={
             201: PaymentOut,
             200: PaymentOut,
-            **_PROBLEM,
+            **PROBLEM,
             422: OpenApiResponse(description="More than is owed, or the key belongs to another payment."),
         },
     )
@@ -114,7 +114,7 @@ class Payments(APIView):
         form = PaymentIn(data=request.data)
         form.is_valid(raise_exception=True)
         recorded = services.record_payment(
-            actor=_actor(request),
+            actor=actor_of(request),
             invoice_id=invoice_id,
             idempotency_key=request.headers.get("Idempotency-Key") or str(new_id()),
             **form.validated_data,
@@ -126,12 +126,12 @@ class Payments(APIView):
 class Credit(APIView):
     """Cancel an issued invoice by a credit note over its whole amount; answers with the credit note."""
 
-    @extend_schema(request=CreditIn, responses={201: InvoiceDetailOut, **_PROBLEM})
+    @extend_schema(request=CreditIn, responses={201: InvoiceDetailOut, **PROBLEM})
     def post(self, request: Request, invoice_id: UUID) -> Response:
         form = CreditIn(data=request.data)
         form.is_valid(raise_exception=True)
-        note = services.credit(actor=_actor(request), invoice_id=invoice_id, reason=form.validated_data["reason"])
-        return Response(_detail(note), status=status.HTTP_201_CREATED)
+        note = services.credit(actor=actor_of(request), invoice_id=invoice_id, reason=form.validated_data["reason"])
+        return Response(detail_of(note), status=status.HTTP_201_CREATED)
 
 
 class Paper(APIView):
@@ -140,12 +140,12 @@ class Paper(APIView):
     @extend_schema(
         responses={
             302: OpenApiResponse(description="`Location` is the PDF's address, valid for 300 seconds."),
-            404: _PROBLEM[404],
+            404: PROBLEM[404],
             409: OpenApiResponse(description="`pdf-not-ready`: ask again after `Retry-After` seconds."),
         }
     )
     def get(self, request: Request, invoice_id: UUID) -> Response:
-        url = papers.pdf_url(actor=_actor(request), invoice_id=invoice_id)
+        url = papers.pdf_url(actor=actor_of(request), invoice_id=invoice_id)
         return Response(status=status.HTTP_302_FOUND, headers={"Location": url})
 
     def handle_exception(self, exc: Exception) -> Response:

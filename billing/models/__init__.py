@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from billing.models.course import InboxEntry, MergeMove, OutboxEvent, PatientMerge
 from billing.models.invoices import PAYERS, Invoice, InvoiceCounter, InvoiceItem, InvoiceShare
-from billing.models.payments import Payment
+from billing.models.payments import Allocation, Payment, Refund, WriteOff
 from billing.models.prices import Price
 
 __all__ = [
     "PAYERS",
+    "Allocation",
     "InboxEntry",
     "Invoice",
     "InvoiceCounter",
@@ -24,4 +25,6 @@ __all__ = [
     "PatientMerge",
     "Payment",
     "Price",
+    "Refund",
+    "WriteOff",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.services.corrections import apply_credit, credit_cents, credit_payments, refund, write_off
 from billing.services.drafts import (
     charged_for,
     create_draft,
@@ -12,20 +13,27 @@ from billing.services.drafts import (
 )
 from billing.services.issuing import credit, issue_invoice
 from billing.services.papers import make_pdf
-from billing.services.payments import Recorded, record_payment
+from billing.services.payments import Part, Recorded, record_payment, record_split_payment
 from billing.services.prices import create_price
 
 __all__ = [
+    "Part",
     "Recorded",
+    "apply_credit",
     "charged_for",
     "create_draft",
     "create_price",
     "credit",
+    "credit_cents",
+    "credit_payments",
     "discard_draft",
     "draft_for_appointment",
     "edit_draft",
     "issue_invoice",
     "make_pdf",
     "record_payment",
+    "record_split_payment",
+    "refund",
     "withdraw_for_appointment",
+    "write_off",
 ]

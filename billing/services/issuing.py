@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import rules, seals, selectors, snapshot
 from billing.models import Invoice, InvoiceCounter, InvoiceItem, InvoiceShare, Price
+from billing.services import ledger, outdated, payers
 from billing.services import lines as draft_lines
-from billing.services import outdated, payers
 from billing.services.drafts import clean_reason, lock_draft
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
@@ -156,7 +156,8 @@ def credit(*, actor: User, invoice_id: UUID, reason: str) -> Invoice:
     """Cancel an issued invoice by a credit note over its whole amount, in its own series. Returns the credit note.
 
     Raises `NotFound`, `Refused`, `Invalid` without a reason, `InvoiceNotOpen` for a draft, a credit note, or an invoice
-    that one cancels already. What was paid is to be given back; the credit note says how much.
+    that one cancels already. What was paid is its payers' credit, to be given back or used for another invoice; the
+    credit note says how much.
     """
     invoice = selectors.find(actor, invoice_id)
     selectors.require(actor, ISSUE)
@@ -196,6 +197,7 @@ def _credit(
         credited=invoice,
     )
     _number(note, actor_id=actor_id, frozen=frozen, days=0)
+    ledger.release(invoice, actor_id=actor_id)
     Invoice.objects.filter(id=invoice.id).update(
         status=Invoice.Status.CREDITED, version=F("version") + 1, changed_at=note.issued_at
     )

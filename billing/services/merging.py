@@ -88,7 +88,7 @@ def preview(survivor_id: UUID, loser_id: UUID) -> PartPreview:
         moves=(Count(gettext_lazy("Drafts of invoices"), _drafts(loser_id).count()),),
         stays=(
             Count(gettext_lazy("Issued invoices and credit notes"), issued.count()),
-            Count(gettext_lazy("Payments"), Payment.objects.filter(invoice__patient_id=loser_id).count()),
+            Count(gettext_lazy("Payments"), Payment.objects.filter(patient_id=loser_id).count()),
         ),
     )
 

@@ -97,6 +97,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "billing.view_price",
             "billing.issue_invoice",
             "billing.take_payment",
+            "billing.refund_payment",
         }
     ),
     Role.ADMINISTRATOR: frozenset(
@@ -117,6 +118,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "appointments.change_calendar",
             "billing.view_invoice",
             "billing.view_payment",
+            "billing.write_off",
             "billing.view_price",
             "billing.add_price",
             "notifications.view_message",

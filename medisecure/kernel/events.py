@@ -36,6 +36,7 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "document.added": frozenset({"document_id", "patient_id", "category"}),
     "document.released": frozenset({"document_id", "patient_id"}),
     "invoice.issued": frozenset({"invoice_id", "patient_id"}),
+    "invoice.written_off": frozenset({"invoice_id", "patient_id"}),
     "invoice.paid": frozenset({"invoice_id", "patient_id"}),
     "patient.merge_started": _MERGE,
     "patient.merge_moved": frozenset({"merge_id", "part", "undo", "moved", "kept"}),
@@ -43,6 +44,7 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "patient.unmerge_started": _MERGE,
     "patient.unmerged": _MERGE,
     "payment.recorded": frozenset({"payment_id", "invoice_id", "patient_id"}),
+    "payment.refunded": frozenset({"refund_id", "payment_id", "patient_id"}),
 }
 
 

@@ -29,6 +29,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "erasure-decided": _("Your request for erasure has been answered."),
     "visit-reopened": _("A visit that is charged was not over: its completion was taken back. Look at the invoice."),
     "payment-recorded": _("Your payment was recorded."),
+    "payment-refunded": _("Money was given back to you."),
     "emergency-opened": _("A record that you follow was opened in an emergency."),
     "emergency-to-review": _("An emergency access is to be reviewed."),
     "emergency-many": _("Unusually many emergency accesses by one person today: review them."),

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from importlib import import_module
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.apps import apps
@@ -13,7 +14,8 @@ from django.db import DatabaseError, connections
 
 from billing import rules, seals
 from billing.interface import invoice_card, invoices_for_patient
-from billing.models import Invoice, InvoiceShare, Price
+from billing.models import Invoice, InvoiceShare, Payment, Price
+from billing.querysets import PaymentQuerySet
 from billing.rules import Line, Payer
 from billing.services import (
     create_draft,
@@ -30,6 +32,7 @@ from medisecure.accounts.models import User
 from medisecure.kernel.databases import BILLING
 from medisecure.kernel.errors import DraftOutdated, Invalid, InvoiceIssued
 from medisecure.kernel.ids import new_id
+from medisecure.kernel.models import PinnedQuerySet
 from medisecure.kernel.transactions import atomic
 from patients.interface import Details, InsurerEntry, PatientCard, save_patient
 from patients.models import Patient
@@ -272,15 +275,21 @@ def test_the_migration_gives_the_whole_of_every_old_invoice_to_the_patient(carol
     GUARD.remove()
     try:
         with atomic(BILLING), connections[BILLING].cursor() as cursor:
+            cursor.execute("DELETE FROM payment_allocations")
             cursor.execute("DELETE FROM invoice_shares")
-        step = import_module("billing.migrations.0005_shares_of_what_was_there")
+            cursor.execute("UPDATE payments SET patient_id = NULL")
+        shares = import_module("billing.migrations.0005_shares_of_what_was_there")
+        payments = import_module("billing.migrations.0007_allocations_of_what_was_paid")
         editor: Any = type("Editor", (), {"connection": connections[BILLING]})
         for _twice in range(2):
-            step.give_all_to_the_patient(apps, editor)
+            shares.give_all_to_the_patient(apps, editor)
+            with patch.object(PaymentQuerySet, "update", PinnedQuerySet.update):
+                payments.allocate(apps, editor)
     finally:
         GUARD.install()
     share = InvoiceShare.objects.get()
     assert (share.payer, share.amount_cents, share.paid_cents) == (Payer.PATIENT.value, 3000, 1000)
+    assert Payment.objects.get().patient_id == found.patient_id
     assert [row for row in verify(Verification()) if row] == []
 
 

@@ -156,8 +156,14 @@ def test_a_counter_that_was_set_back_is_named(books: list[Invoice]) -> None:
 
 
 def test_a_payment_that_vanished_is_missed(books: list[Invoice]) -> None:
+    tamper("DELETE FROM payment_allocations WHERE amount_cents = %s", 3000)
     tamper("DELETE FROM payments WHERE amount_cents = %s", 3000)
     assert findings() == [(Problem.PAID, number(3))]
+
+
+def test_a_payment_of_which_more_was_used_than_came_in_is_named(books: list[Invoice]) -> None:
+    tamper("UPDATE payments SET amount_cents = 2999 WHERE amount_cents = %s", 3000)
+    assert [problem for problem, _number in findings()] == [Problem.PAYMENT]
 
 
 def test_a_state_that_does_not_follow_is_named(books: list[Invoice]) -> None:
@@ -215,7 +221,7 @@ def test_the_number_of_queries_does_not_grow_with_invoices(
 ) -> None:
     for _number in range(5):
         issued()
-    with django_assert_max_num_queries(16, using=BILLING):
+    with django_assert_max_num_queries(20, using=BILLING):
         assert findings() == []
 
 

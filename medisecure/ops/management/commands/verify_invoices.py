@@ -20,6 +20,7 @@ _SENTENCES = {
     InvoiceProblem.TOTALS: "{number}: its amounts do not follow from its lines ({detail})",
     InvoiceProblem.SHARES: "{number}: the parts of its payers are not what its lines make them ({detail})",
     InvoiceProblem.PAID: "{number}: its state and what is noted as paid do not follow from its payments ({detail})",
+    InvoiceProblem.PAYMENT: "payment {number}: more was used and given back than came in ({detail})",
     InvoiceProblem.CREDIT: "{number}: the credit note and the invoice that it cancels do not agree {detail}",
     InvoiceProblem.SEAL: "{number}: was altered after it was issued, or put in the place of another one",
     InvoiceProblem.UNSEALED: "{number}: has no seal",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from appointments import access, ics, rules, selectors, services
+from appointments import access, ics, reporting, rules, selectors, services
 from appointments.answers import (
     FeedCard,
     LinkedVisit,
@@ -109,6 +109,7 @@ __all__ = [
     "offered",
     "places_open",
     "release_hold",
+    "reporting",
     "resume_wish",
     "seed_appointment",
     "start",

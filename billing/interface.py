@@ -11,6 +11,7 @@ from uuid import UUID
 from billing import papers, selectors
 from billing.demo import ensure_price_list, seed_demo
 from billing.models import Invoice, Price
+from billing.reporting import Invoiced, Received, Revenue, revenue
 from billing.services import create_price, credit_cents, price_files
 from billing.services.price_files import apply as apply_prices
 from billing.services.price_files import decode as read_price_file
@@ -31,7 +32,10 @@ __all__ = [
     "InvoiceLine",
     "InvoiceProblem",
     "InvoiceVerification",
+    "Invoiced",
     "PaymentLine",
+    "Received",
+    "Revenue",
     "ShareLine",
     "apply_prices",
     "create_price",
@@ -44,6 +48,7 @@ __all__ = [
     "issued_count",
     "plan_prices",
     "read_price_file",
+    "revenue",
     "seed_demo",
     "verify_invoices",
 ]

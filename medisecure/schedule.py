@@ -51,5 +51,10 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "options": {"queue": "documents"},
     },
     "resume-merges": {"task": "patients.resume_merges", "schedule": 30.0, "options": {"expires": 60}},
+    # Reports and exports of lists: those the nudge missed or a dead worker left, those that come again, and those whose
+    # time is over.
+    "resume-reports": {"task": "reports.resume", "schedule": 30.0, "options": {"expires": 30}},
+    "repeat-reports": {"task": "reports.run_schedules", "schedule": crontab(minute=10)},
+    "expire-reports": {"task": "reports.expire", "schedule": crontab(minute=25)},
     "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
 }

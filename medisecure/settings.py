@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "billing.apps.BillingConfig",
     "documents.apps.DocumentsConfig",
     "medisecure.portal.apps.PortalConfig",
+    "medisecure.reports.apps.ReportsConfig",
     "medisecure.ops.apps.OpsConfig",
     "medisecure.ops.apps.MediSecureAdminConfig",
     "django.contrib.auth",

@@ -86,6 +86,7 @@ from patients.panels import Panel, register_patient_panel
 from patients.parts import Count, MergePart, PartPreview, register_merge_part
 from patients.record import medical_record
 from patients.relations import record_care_relation
+from patients.reporting import StayCount, stay_counts, unit_choices
 from patients.representing import Stand, patient_side, side_of
 from patients.rules import BREAK_GLASS, is_patients_side, record_number, written_unit
 from patients.rules import KINDS as IDENTIFIER_KINDS
@@ -170,6 +171,7 @@ __all__ = [
     "Sheet",
     "Sight",
     "Stand",
+    "StayCount",
     "Tally",
     "UnknownReference",
     "access_identity",
@@ -236,9 +238,11 @@ __all__ = [
     "shown_cards",
     "side_of",
     "staff_frame",
+    "stay_counts",
     "table_rows",
     "take_back_choice",
     "too_long",
+    "unit_choices",
     "update_contact",
     "visible_patients",
     "vital_plots",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -69,27 +69,34 @@ class Line(ChangeList):
             purpose="appointments",
             right="role",
         )
-        people = patients.shown_cards(_actor(request), {row.patient_id for row in rows})
-        names = patients.practitioner_cards({row.practitioner_id for row in rows if row.practitioner_id})
-        labels = selectors.type_labels() if rows else {}
-        wanted = [row.appointment_id for row in rows if row.appointment_id]
-        visits = {one.id: one for one in Appointment.objects.filter(id__in=wanted)} if wanted else {}
-        offers = WaitingOffer.objects.filter(
-            entry_id__in=[row.id for row in rows], status=WaitingOffer.Status.OPEN, expires__gt=clock.now()
-        )
-        by_entry = {offer.entry_id: offer for offer in offers} if rows else {}
-        for row in rows:
-            row.patient_card = people.get(row.patient_id)
-            row.practitioner_card = names.get(row.practitioner_id)
-            row.type_label = labels.get(row.type_code, row.type_code)
-            row.visit = visits.get(row.appointment_id)
-            row.offer = by_entry.get(row.id)
+        name_rows(request, rows)
         self.result_list = rows
+
+
+def name_rows(request: HttpRequest, rows: Sequence[Any]) -> None:
+    """What the columns of many rows show, looked up at once."""
+    people = patients.shown_cards(_actor(request), {row.patient_id for row in rows})
+    names = patients.practitioner_cards({row.practitioner_id for row in rows if row.practitioner_id})
+    labels = selectors.type_labels() if rows else {}
+    wanted = [row.appointment_id for row in rows if row.appointment_id]
+    visits = {one.id: one for one in Appointment.objects.filter(id__in=wanted)} if wanted else {}
+    offers = WaitingOffer.objects.filter(
+        entry_id__in=[row.id for row in rows], status=WaitingOffer.Status.OPEN, expires__gt=clock.now()
+    )
+    by_entry = {offer.entry_id: offer for offer in offers} if rows else {}
+    for row in rows:
+        row.patient_card = people.get(row.patient_id)
+        row.practitioner_card = names.get(row.practitioner_id)
+        row.type_label = labels.get(row.type_code, row.type_code)
+        row.visit = visits.get(row.appointment_id)
+        row.offer = by_entry.get(row.id)
 
 
 @admin.register(WaitingEntry)
 class WaitingEntryAdmin(admin.ModelAdmin[WaitingEntry]):
     list_display = ("patient", "kind", "whom", "present", "days", "priority", "asked", "status", "offer")
+    #: For exports of this list (medisecure/reports/lists.py).
+    name_rows = staticmethod(name_rows)
     list_filter = ("status", "priority")
     list_per_page = 50
     show_full_result_count = False

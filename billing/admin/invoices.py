@@ -26,6 +26,7 @@ from billing.models import Invoice
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError
 from medisecure.kernel.formats import format_cents
+from medisecure.kernel.money import to_decimal
 from patients.interface import PatientCard, patient_cards, practitioner_cards, staff_frame
 
 #: One action issues so many at once; each is a transaction of its own.
@@ -76,6 +77,15 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
     # Nobody to frame the page with yet.
     add_form_template = "admin/change_form.html"
     change_list_template = "admin/billing/invoice/change_list.html"
+
+    #: For exports of this list (medisecure/reports/lists.py): amounts and days as what they are.
+    export_values = {
+        "total": lambda row: to_decimal(row.total_cents),
+        "balance": lambda row: to_decimal(row.balance_cents),
+        "insurers_owe": lambda row: to_decimal(row.insurers_balance_cents),
+        "cared_on": lambda row: row.service_date,
+        "pay_by": lambda row: row.due_date if row.kind == Invoice.Kind.INVOICE else None,
+    }
 
     # --- rights -------------------------------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
@@ -172,11 +182,15 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
         response: HttpResponse = super().changelist_view(request, extra_context)
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
             rows = list(response.context_data["cl"].result_list)
-            cards = patient_cards({row.patient_id for row in rows})
-            for row in rows:
-                row._card = cards.get(row.patient_id)
+            self.name_rows(request, rows)
             response.context_data["cl"].result_list = rows
         return response
+
+    def name_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """The patients of many rows in one query: for a page, and for exports of this list."""
+        cards = patient_cards({row.patient_id for row in rows})
+        for row in rows:
+            row._card = cards.get(row.patient_id)
 
     @admin.action(description=_("Issue the selected drafts"), permissions=["issue"])
     def issue_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> HttpResponse | None:

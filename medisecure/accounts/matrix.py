@@ -136,6 +136,19 @@ MATRIX: Final[tuple[Row, ...]] = (
     _row("merge", "prepare", yes=_MERGERS, refused=_but(*_MERGERS)),
     _row("units", "read", yes=_AGENDA, refused=_but(*_AGENDA)),
     _row("access log", "search", yes=(V.PRIVACY_OFFICER,), refused=_but(V.PRIVACY_OFFICER)),
+    # Figures that name no patient; the privacy officer asks for those of the access log.
+    _row(
+        "reports",
+        "ask for",
+        yes=(V.ADMINISTRATOR, V.PRIVACY_OFFICER),
+        refused=_but(V.ADMINISTRATOR, V.PRIVACY_OFFICER),
+    ),
+    _row(
+        "lists of the staff’s pages",
+        "export",
+        yes=(V.BILLING_CLERK, V.ADMINISTRATOR, V.PRIVACY_OFFICER),
+        refused=_but(V.BILLING_CLERK, V.ADMINISTRATOR, V.PRIVACY_OFFICER),
+    ),
     _row("accounts", "read", yes=(V.ADMINISTRATOR,), refused=_but(V.ADMINISTRATOR)),
 )
 

@@ -98,6 +98,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "billing.issue_invoice",
             "billing.take_payment",
             "billing.refund_payment",
+            "reports.export_list",
         }
     ),
     Role.ADMINISTRATOR: frozenset(
@@ -125,6 +126,9 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "patients.view_unit",
             "patients.add_unit",
             "patients.change_unit",
+            "reports.ask_report",
+            "reports.ask_audit_report",
+            "reports.export_list",
         }
     ),
     Role.PRIVACY_OFFICER: frozenset(
@@ -137,6 +141,8 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "patients.manage_consent",
             "patients.decide_erasure",
             "patients.view_erasurerequest",
+            "reports.ask_audit_report",
+            "reports.export_list",
         }
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -59,7 +60,7 @@ class NamedChangeList(ChangeList):
         name_people(list(self.result_list))
 
 
-def name_people(rows: list[AccessEntry]) -> None:
+def name_people(rows: Sequence[AccessEntry]) -> None:
     who = people(row.actor_id for row in rows)
     patients = patient_names(row.patient_id for row in rows)
     for row in rows:
@@ -85,6 +86,10 @@ class AccessEntryAdmin(admin.ModelAdmin[AccessEntry]):
     date_hierarchy = "at"
     fields = (*list_display, "resource_id")
     readonly_fields = fields
+
+    def name_rows(self, request: HttpRequest, rows: Sequence[AccessEntry]) -> None:
+        """For exports of this list (medisecure/reports/lists.py)."""
+        name_people(rows)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NamedChangeList

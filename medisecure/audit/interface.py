@@ -10,17 +10,20 @@ from medisecure.audit.anchors import Anchor, anchor, anchors
 from medisecure.audit.models import AccessEntry
 from medisecure.audit.ownership import as_owner, grant, weaknesses
 from medisecure.audit.people import PatientDirectory, register_patient_directory
+from medisecure.audit.reporting import AccessFigures, access_figures
 from medisecure.audit.selectors import Access, Accesses, accesses_by, accesses_of_patient
 from medisecure.audit.verification import Finding, Problem, Verification, verify
 
 __all__ = [
     "Access",
+    "AccessFigures",
     "Accesses",
     "Anchor",
     "Finding",
     "PatientDirectory",
     "Problem",
     "Verification",
+    "access_figures",
     "accesses_by",
     "accesses_of_patient",
     "anchor",

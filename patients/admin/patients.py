@@ -29,6 +29,7 @@ from patients.admin.record import RecordPages
 from patients.admin.workspace import Workspace, birth_day, open_workspace
 from patients.cards import patient_card
 from patients.models import Patient
+from patients.models.people import Precision
 from patients.panels import panels
 
 
@@ -61,6 +62,12 @@ class PatientAdmin(
     #: Only shows the search box: `get_search_results` does the search.
     search_fields = ("search_text",)
     change_list_template = "admin/patients/patient/change_list.html"
+    #: For exports of this list (medisecure/reports/lists.py): a day as a day, when the whole of it is known.
+    export_values = {
+        "birth_day": lambda row: (
+            row.birth_date if row.birth_precision in (Precision.DAY, Precision.INSTANT) else birth_day(row)
+        )
+    }
     search_help_text = _("Names in any order, birth date, phone, record number, or identity number.")
     actions = None
     readonly_fields = ("record_number", "identity_status", "deceased_at", "user", "created_at", "changed_at")

@@ -11,7 +11,7 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 APPS = ("patients", "appointments", "billing", "documents")
-PLATFORM = ("medisecure.accounts", "medisecure.audit", "medisecure.notifications")
+PLATFORM = ("medisecure.accounts", "medisecure.audit", "medisecure.notifications", "medisecure.reports")
 #: The account itself is the actor of every service; roles are its vocabulary.
 OPEN = {"medisecure.accounts.models", "medisecure.accounts.roles"}
 

@@ -195,6 +195,8 @@ PROBES: Final[Mapping[str, tuple[Probe, ...]]] = {
     "merge: prepare": (Probe("get", f"{_PAGE}/merge/"),),
     "units: read": (Probe("get", "admin/patients/unit/"),),
     "access log: search": (Probe("get", "admin/audit/accessentry/"),),
+    "reports: ask for": (Probe("get", "admin/reports/job/ask/"), Probe("get", "admin/reports/job/repeated/")),
+    "lists of the staff’s pages: export": (Probe("get", "admin/reports/job/list/<str:app_label>/<str:model_name>/"),),
     "accounts: read": (Probe("get", "admin/accounts/user/"),),
 }
 
@@ -225,6 +227,7 @@ OTHERS: Final[Mapping[str, str]] = {
     r"api/(payments(/.*)?|invoices/<uuid:invoice_id>/(use-credit|write-offs))": "tests/billing/test_corrections.py",
     r"admin/billing/.*": "invoices and prices: tests/billing/test_admin.py",
     r"admin/patients/erasurerequest/.*": "the privacy officer’s: tests/patients/test_erasure.py",
+    r"admin/reports/.*": "asking is a row; one’s own, and lists through their own door: tests/reports",
     r"privacy/.*": "one’s own data and rights: tests/portal/test_privacy.py",
     r"admin/documents/document/(add/)?": "lists what is in care only: tests/documents",
     r"admin/documents/document/<uuid:document_id>/(hold|release)/": "below its row: tests/documents/test_keeping.py",
@@ -297,6 +300,8 @@ def world(
             "note_id": new_id(),
             "entry_id": new_id(),
             "kind": "encounter",
+            "app_label": "patients",
+            "model_name": "patient",
             "identifier_id": PatientIdentifier.objects.get(patient_id=asha_card.id).id,
             "practitioner_id": bose_card.id,
             "appointment_id": visit.id,

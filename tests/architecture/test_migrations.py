@@ -39,7 +39,7 @@ def test_deletes_are_protected() -> None:
     """Inside one database a foreign key refuses to lose what it points to (decision 5)."""
     from django.db import models
 
-    ours = ("patients", "appointments", "billing", "documents", "audit", "notifications", "kernel")
+    ours = ("patients", "appointments", "billing", "documents", "audit", "notifications", "kernel", "reports")
     for model in apps.get_models():
         if model._meta.app_label not in ours:
             continue

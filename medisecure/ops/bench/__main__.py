@@ -28,7 +28,16 @@ def arguments() -> argparse.Namespace:
     slots.add_argument("--days", type=int, default=30, help="how many days are asked for (default 30)")
     slots.add_argument("--visits", type=int, default=8, help="visits a day that each has already (default 8)")
     slots.add_argument("--rounds", type=int, default=40, help="how often to ask (default 40)")
+    exports = kinds.add_parser("exports", help="how much memory and time an export of a list takes")
+    exports.add_argument(
+        "--rows", type=int, default=1_000_000, help="how many rows the long list has (default 1000000)"
+    )
+    exports.add_argument("--few", type=int, default=10_000, help="how many the short one has (default 10000)")
     found = parser.parse_args()
+    if found.kind == "exports":
+        if not 1 <= found.few < found.rows <= 1_048_575:
+            parser.error("--few and --rows: whole numbers, the first one smaller, at most 1048575 (one sheet of Excel)")
+        return found
     if found.kind == "slots":
         for name, most in (("practitioners", 200), ("days", 62), ("visits", 16), ("rounds", 10_000)):
             if not 1 <= getattr(found, name) <= most:
@@ -99,7 +108,7 @@ _MAKE = {"DATABASE_URL": _postgresql, "APPOINTMENTS_URL": _mongodb}
 
 def main() -> int:
     asked = arguments()
-    kept = ("DATABASE_URL",) if asked.kind == "search" else ("DATABASE_URL", "APPOINTMENTS_URL")
+    kept = ("DATABASE_URL", "APPOINTMENTS_URL") if asked.kind == "slots" else ("DATABASE_URL",)
     with private_databases(*kept):
         os.environ["DJANGO_SETTINGS_MODULE"] = "medisecure.settings"
         import django
@@ -108,7 +117,7 @@ def main() -> int:
 
         django.setup()
         call_command("migrate_all", verbosity=0)
-        (_search if asked.kind == "search" else _slots)(asked)
+        {"search": _search, "slots": _slots, "exports": _exports}[asked.kind](asked)
         connections.close_all()
     return 0
 
@@ -142,6 +151,28 @@ def _slots(asked: argparse.Namespace) -> None:
     lines, p95 = slots.table(slots.measure(hospital, days=asked.days, rounds=asked.rounds))
     print(f"{connections[APPOINTMENTS].display_name}, {asked.practitioners} practitioners, {asked.days} days:\n{lines}")
     print(f"warm p95 {p95:.1f} ms of CPU; the aim is under {slots.LIMIT_MS:.0f} ms")
+
+
+def _exports(asked: argparse.Namespace) -> None:
+    from django.core.management import call_command
+    from django.db import connections
+
+    from medisecure.kernel.databases import DEFAULT
+    from medisecure.ops.bench import exports
+
+    exports.prepare()
+    taken = []
+    for count in (asked.few, asked.rows - asked.few):
+        call_command("generate_patients", count, seed=count, verbosity=0)
+        with connections[DEFAULT].cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE" if connections[DEFAULT].vendor == "postgresql" else "ANALYZE")
+        connections.close_all()
+        for format_ in exports.FORMATS:
+            taken.append(exports.measure(format_))
+            print(exports.table(taken)[0].splitlines()[-1], flush=True)
+    lines, grown = exports.table(taken)
+    print(f"{connections[DEFAULT].display_name}, the list of patients, {len(exports.COLUMNS)} columns:\n{lines}")
+    print(f"the peak grew by {grown:.1f} MiB; the aim is under {exports.LIMIT_MB} MiB, whatever the number of rows")
 
 
 if __name__ == "__main__":

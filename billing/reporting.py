@@ -1,0 +1,116 @@
+"""Figures on money, for reports: sums, never a patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, Count, IntegerField, QuerySet, Sum, Value, When
+
+from billing import selectors
+from billing.models import Invoice, Payment
+from medisecure.accounts.models import User
+from medisecure.kernel.errors import Refused
+
+#: Instants from the first up to, not including, the second; one after the other.
+Stretch = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Invoiced:
+    """What was issued in one stretch (its place in the sequence) of one practitioner's care, in cents."""
+
+    stretch: int
+    practitioner_id: UUID | None
+    #: "invoice" or "credit_note"
+    kind: str
+    number: int
+    net_cents: int
+    vat_cents: int
+    total_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Money that came in during one stretch; `method_label` is in the active language."""
+
+    stretch: int
+    method: str
+    method_label: str
+    number: int
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revenue:
+    invoiced: Sequence[Invoiced]
+    received: Sequence[Received]
+    #: Of the invoices issued in the time, what is not paid, cancelled or written off now.
+    owed_cents: int
+    owed_number: int
+
+
+def revenue(*, actor: User, stretches: Sequence[Stretch], practitioner_id: UUID | None = None) -> Revenue:
+    """What was issued and what came in. Three queries. Raises `Refused` for who does not see every invoice."""
+    if not selectors.sees_all(actor):
+        raise Refused
+    begin, end = stretches[0][0], stretches[-1][1]
+    issued = selectors.visible_invoices(actor).issued().filter(issued_at__gte=begin, issued_at__lt=end)
+    payments = Payment.objects.filter(received_at__gte=begin, received_at__lt=end)
+    if practitioner_id is not None:
+        issued = issued.filter(practitioner_id=practitioner_id)
+        payments = payments.filter(invoice__practitioner_id=practitioner_id)
+    sums = {name: Sum(name) for name in ("net_cents", "vat_cents", "total_cents")}
+    bills = (
+        _cut(issued, "issued_at", stretches)
+        .values("stretch", "practitioner_id", "kind")
+        .annotate(number=Count("id"), **{f"sum_{name}": value for name, value in sums.items()})
+        .order_by("stretch", "kind", "practitioner_id")
+    )
+    money = (
+        _cut(payments, "received_at", stretches)
+        .values("stretch", "method")
+        .annotate(number=Count("id"), amount=Sum("amount_cents"))
+        .order_by("stretch", "method")
+    )
+    owed = issued.filter(kind=Invoice.Kind.INVOICE, status=Invoice.Status.ISSUED).aggregate(
+        total=Sum("total_cents"), paid=Sum("paid_cents"), written_off=Sum("written_off_cents"), number=Count("id")
+    )
+    labels = dict(Payment.Method.choices)
+    return Revenue(
+        invoiced=[
+            Invoiced(
+                row["stretch"],
+                row["practitioner_id"],
+                row["kind"],
+                row["number"],
+                *(int(row[f"sum_{name}"] or 0) for name in sums),
+            )
+            for row in bills
+        ],
+        received=[
+            Received(
+                row["stretch"],
+                row["method"],
+                str(labels.get(row["method"], row["method"])),
+                row["number"],
+                int(row["amount"]),
+            )
+            for row in money
+        ],
+        owed_cents=int(owed["total"] or 0) - int(owed["paid"] or 0) - int(owed["written_off"] or 0),
+        owed_number=owed["number"],
+    )
+
+
+def _cut(rows: QuerySet[Any], column: str, stretches: Sequence[Stretch]) -> QuerySet[Any]:
+    """`stretch`: in which of them each row lies. Instants are compared, because MariaDB knows time zones only where
+    somebody has loaded them."""
+    whens = [When(**{f"{column}__lt": end}, then=Value(index)) for index, (_begin, end) in enumerate(stretches)]
+    found: QuerySet[Any] = rows.order_by().annotate(
+        stretch=Case(*whens, default=Value(-1), output_field=IntegerField())
+    )
+    return found

@@ -4,7 +4,8 @@ A list is rebuilt from its address (`ChangeList`, as Django's own page does), fo
 they have now. So an export can hold nothing that the list would not show them.
 
 What an app may add to its `ModelAdmin`, both without importing anything:
-`name_rows(request, rows)`: looks up for many rows at once what the columns would look up for each (names of another database);
+`name_rows(request, rows)`: looks up for many rows at once what the columns would look up for each (names of another
+database);
 `export_values`: column → function of a row, giving the value where the column shows words ("12,50 €", "mar. 3 mars").
 """
 

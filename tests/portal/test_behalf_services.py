@@ -115,6 +115,7 @@ def test_the_api_speaks_of_the_child_when_asked(
 
 
 def test_the_documents_too(
+    rita: User,
     priya: User,
     dr_bose: User,
     bose_card: PractitionerCard,
@@ -127,7 +128,11 @@ def test_the_documents_too(
     in_care(mila_card, bose_card)
     row = upload_document(actor=dr_bose, patient_id=mila_card.id, file=sent(PDF), title="Vaccins", category="report")
     assert document_url(priya, row.id, purpose="on-behalf")
-    with pytest.raises(Refused):
+    brought = upload_document(actor=priya, patient_id=mila_card.id, file=sent(PDF), title="Dessin", category="other")
+    entry = AccessEntry.objects.get(resource="document", resource_id=str(brought.id), action="contribute")
+    assert (entry.actor_id, entry.patient_id, entry.right) == (priya.id, mila_card.id, "representative:parent")
+    end_representation(actor=rita, representation_id=motherhood.id, version=motherhood.version)
+    with pytest.raises(NotFound):
         upload_document(actor=priya, patient_id=mila_card.id, file=sent(PDF), title="Dessin", category="other")
 
 

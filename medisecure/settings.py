@@ -10,7 +10,6 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -18,7 +17,7 @@ from zoneinfo import available_timezones
 import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
-from medisecure import backends
+from medisecure import api_settings, backends
 from medisecure import env as environment
 from medisecure.access_times import access_times
 from medisecure.celery import queues
@@ -292,40 +291,8 @@ BILLING_SELLER = env.mapping(
 )
 
 # --- API --------------------------------------------------------------------------------------------------------------
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["medisecure.accounts.tokens.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "medisecure.paging.Pages",
-    "PAGE_SIZE": 50,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "medisecure.errors.problem_details",
-    "UNAUTHENTICATED_USER": None,
-    "NUM_PROXIES": PROXIES,
-}
-SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
-    "ALGORITHM": "HS256",
-    "ISSUER": "medisecure",
-    "USER_ID_FIELD": "id",
-    "USER_ID_CLAIM": "sub",
-    "UPDATE_LAST_LOGIN": False,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "MediSecure API",
-    "VERSION": "1.0.0",
-    "DESCRIPTION": "Patients, appointments, documents and invoices. Errors are RFC 9457 problem details.",
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SCHEMA_PATH_PREFIX": "/api",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {"InvoiceStatusEnum": "billing.models.Invoice.Status"},
-}
+REST_FRAMEWORK = api_settings.REST_FRAMEWORK | {"NUM_PROXIES": PROXIES}
+SIMPLE_JWT, SPECTACULAR_SETTINGS = api_settings.SIMPLE_JWT, api_settings.SPECTACULAR_SETTINGS
 
 # --- Language and time ------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "fr"

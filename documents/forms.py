@@ -4,6 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from documents import rules, selectors
@@ -18,9 +21,7 @@ class EntryForm(forms.Form):
 
     title = forms.CharField(label=_("Title"), max_length=TITLE_LENGTH)
     category = forms.ChoiceField(label=_("Category"), choices=[("", "—"), *Category.choices])
-    audience = forms.ChoiceField(
-        label=_("Who may read it"), choices=Audience.choices, initial=Audience.TREATING, required=False
-    )
+    audience = forms.ChoiceField(label=_("Who may read it"), choices=Audience.choices, initial=Audience.TREATING)
     withheld_until = forms.DateField(
         label=_("The patient reads it from"),
         required=False,
@@ -30,13 +31,13 @@ class EntryForm(forms.Form):
     )
     file = forms.FileField(
         label=_("File"),
-        help_text=_("%(types)s; 100 MB at most.") % {"types": rules.ALLOWED_NAMES},
         allow_empty_file=True,
     )
 
     def __init__(self, *args: Any, side: bool = False, units: bool = True, **kwargs: Any) -> None:
         """`side`: for the patient's side. `units`: whether who adds it works in one."""
         super().__init__(*args, **kwargs)
+        self.fields["file"].help_text = self.limits()
         audience, category = self.fields["audience"], self.fields["category"]
         if side:
             del self.fields["withheld_until"]
@@ -51,8 +52,9 @@ class EntryForm(forms.Form):
         if side or not units:
             audience.choices = [one for one in Audience.choices if one[0] != Audience.UNIT]  # type: ignore[attr-defined]
 
-    def clean_audience(self) -> str:
-        return self.cleaned_data["audience"] or Audience.TREATING
+    def limits(self) -> str:
+        values = {"types": rules.ALLOWED_NAMES, "limit": filesizeformat(settings.UPLOAD_MAX_BYTES)}
+        return gettext("%(types)s; %(limit)s at most, without scripts 100 MB.") % values
 
     def entry(self) -> dict[str, Any]:
         """The arguments of `upload_document`, without the file."""
@@ -79,6 +81,9 @@ class UploadForm(EntryForm):
     def __init__(self, *args: Any, actor: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._actor = actor
+
+    def limits(self) -> str:
+        return gettext("%(types)s; 100 MB at most.") % {"types": rules.ALLOWED_NAMES}
 
     def clean_record_number(self) -> str:
         text: str = self.cleaned_data["record_number"]

@@ -31,6 +31,9 @@ os.makedirs(os.path.join(os.environ["DATA_DIR"], "static"), exist_ok=True)  # no
 # The databases of tests are made and owned by the application's role; tests of the owner's role make their own.
 if "DATABASE_OWNER_URL" in os.environ:
     os.environ["MEDISECURE_TEST_OWNER_URL"] = os.environ.pop("DATABASE_OWNER_URL")
+# Without a scanner unless a test brings its own; the live tests use the real one.
+if "CLAMAV_URL" in os.environ:
+    os.environ["MEDISECURE_TEST_CLAMAV_URL"] = os.environ.pop("CLAMAV_URL")
 os.environ["OUTBOX_NUDGE"] = "0"
 os.environ["STAFF_MFA"] = "optional"
 os.environ["PROXIES"] = "0"

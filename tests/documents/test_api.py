@@ -131,7 +131,13 @@ def doctors_admin(dr_bose: User) -> Client:
 def test_the_admin_adds_a_document_by_record_number(doctors_admin: Client, asha_in_care: PatientCard) -> None:
     url = reverse("admin:documents_document_add")
     assert doctors_admin.get(url).status_code == 200
-    body = {"record_number": asha_in_care.record_number, "title": "Lettre", "category": "letter", "file": sent(PDF)}
+    body = {
+        "record_number": asha_in_care.record_number,
+        "title": "Lettre",
+        "category": "letter",
+        "audience": "treating",
+        "file": sent(PDF),
+    }
     response = doctors_admin.post(url, body)
     row = Document.objects.get()
     assert response["Location"] == reverse("admin:documents_document_change", args=[row.id])

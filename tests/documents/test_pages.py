@@ -68,7 +68,13 @@ def test_unfinished_uploads_are_listed_and_cancelled_by_their_own(
 def test_staff_add_and_replace_on_the_patients_page(dr_bose: User, asha_in_care: PatientCard) -> None:
     staff, place = _signed_in(dr_bose), reverse("admin:documents_document_patient", args=[asha_in_care.id])
     day = clock.today() + timedelta(days=3)
-    body = {"patient_id": str(asha_in_care.id), "title": "Bilan", "category": "lab", "withheld_until": day.isoformat()}
+    body = {
+        "patient_id": str(asha_in_care.id),
+        "title": "Bilan",
+        "category": "lab",
+        "audience": "treating",
+        "withheld_until": day.isoformat(),
+    }
     assert staff.post(place, {**body, "file": sent(PDF)}).status_code == 302
     first = Document.objects.get()
     assert first.withheld_until == day

@@ -115,6 +115,8 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     folder = tmp_path_factory.mktemp("hospital")
     owner = {"DATABASE_OWNER_URL": os.environ["MEDISECURE_TEST_OWNER_URL"]}
     environment = {**os.environ, **owner}
+    if scanner := os.environ.get("MEDISECURE_TEST_CLAMAV_URL"):
+        environment["CLAMAV_URL"] = scanner
     environment |= {"DATA_DIR": str(folder), "OUTBOX_NUDGE": "1", "PROXIES": "1", "STATIC_MANIFEST": "1"}
     # No visit that a test books today is reminded of meanwhile; offers are made whatever the time is.
     environment |= {"REMINDER_HOURS": "48", "WAITING_OFFER_HOURS": "0-24"}

@@ -16,7 +16,14 @@ from documents.selectors import (
     readable_versions,
 )
 from documents.selectors import line as document_line
-from documents.services import cancel_upload, expire_uploads, import_document, open_uploads, upload_document
+from documents.services import (
+    cancel_upload,
+    expire_uploads,
+    finish_upload,
+    import_document,
+    open_uploads,
+    upload_document,
+)
 from documents.store import StoredObject, collecting_objects, discard_objects
 
 __all__ = [
@@ -33,6 +40,7 @@ __all__ = [
     "document_url",
     "documents_for_patient",
     "expire_uploads",
+    "finish_upload",
     "import_document",
     "list_documents",
     "open_preview",

@@ -23,8 +23,6 @@ from medisecure.kernel.errors import DomainError, WrongPatient
 from patients.interface import staff_frame, work_units
 
 PER_PAGE = 25
-#: These pages are ours; the frame alone stands around pages that Django builds too.
-_BASE = "admin/base_site.html"
 TEMPLATES = "admin/documents/document"
 #: Of a patient's page, which the next person at this computer must not find by going back.
 _HEADERS = {"Cache-Control": "no-store, private"}
@@ -73,7 +71,7 @@ class DocumentPages(admin.ModelAdmin[Document]):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             **staff_frame(actor=actor, patient_id=patient_id, page_title=_("Documents"), tab="documents"),
-            "workspace_base": _BASE,
+            "workspace_base": None,  # the page is ours, not one that Django builds
             "patient_id": patient_id,
             "page": page,
             "documents": [selectors.line(row) for row in page],
@@ -143,7 +141,7 @@ class DocumentPages(admin.ModelAdmin[Document]):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             **staff_frame(actor=actor, patient_id=row.patient_id, page_title=row.title),
-            "workspace_base": _BASE,
+            "workspace_base": None,  # the page is ours, not one that Django builds
             "document": row,
             "form": form,
         }

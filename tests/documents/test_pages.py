@@ -78,6 +78,9 @@ def test_staff_add_and_replace_on_the_patients_page(dr_bose: User, asha_in_care:
     assert staff.post(place, {**body, "file": sent(PDF)}).status_code == 302
     first = Document.objects.get()
     assert first.withheld_until == day
+    shown = staff.get(place).content.decode()
+    assert "Bilan" in shown
+    assert 'data-begin="/api/patients/' in shown
     assert staff.get(f"{place}?replaces={first.id}").context["replaced"] == first
     assert staff.post(place, {**body, "replaces": str(first.id), "file": sent(PDF)}).status_code == 302
     second = Document.objects.get(current=True)
@@ -96,6 +99,7 @@ def test_a_doctor_holds_and_releases_on_the_documents_page(
     doctor, bound = _signed_in(dr_bose), {"patient_id": str(row.patient_id)}
     hold = reverse("admin:documents_document_hold", args=[row.id])
     release = reverse("admin:documents_document_release", args=[row.id])
+    assert 'name="keep_until"' in doctor.get(hold).content.decode()
     assert doctor.post(hold, {**bound, "held": "on"}).status_code == 422
     assert doctor.post(hold, {**bound, "held": "on", "reason": "Dossier 12"}).status_code == 302
     assert doctor.get(release).status_code == 403

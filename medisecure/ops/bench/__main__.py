@@ -33,7 +33,13 @@ def arguments() -> argparse.Namespace:
         "--rows", type=int, default=1_000_000, help="how many rows the long list has (default 1000000)"
     )
     exports.add_argument("--few", type=int, default=10_000, help="how many the short one has (default 10000)")
+    uploads = kinds.add_parser("uploads", help="how much memory a large upload takes of a web server process")
+    uploads.add_argument("--megabytes", type=int, default=500, help="the size of the file (default 500)")
     found = parser.parse_args()
+    if found.kind == "uploads":
+        if not 1 <= found.megabytes <= 2000:
+            parser.error("--megabytes: a whole number from 1 to 2000")
+        return found
     if found.kind == "exports":
         if not 1 <= found.few < found.rows <= 1_048_575:
             parser.error("--few and --rows: whole numbers, the first one smaller, at most 1048575 (one sheet of Excel)")
@@ -64,10 +70,14 @@ def private_databases(*kept: str) -> Iterator[None]:
             "SECRET_KEY": secrets.token_urlsafe(60),
             "FIELD_KEYS": new_key(),
             "PUBLIC_URL": "http://127.0.0.1",
+            "PROXIES": "0",
             "ALLOWED_HOSTS": "127.0.0.1",
             "DEBUG": "false",
         }
         name = f"medisecure_bench_{os.getpid()}_{secrets.token_hex(3)}"
+        if bucket := servers.pop("S3_URL", ""):
+            # Its buckets are used as they are; what is put there is taken away again.
+            os.environ["S3_URL"] = bucket
         for variable, url in servers.items():
             os.environ[variable] = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
             made.enter_context(_MAKE[variable](url, name))
@@ -108,7 +118,7 @@ _MAKE = {"DATABASE_URL": _postgresql, "APPOINTMENTS_URL": _mongodb}
 
 def main() -> int:
     asked = arguments()
-    kept = ("DATABASE_URL", "APPOINTMENTS_URL") if asked.kind == "slots" else ("DATABASE_URL",)
+    kept = {"slots": ("DATABASE_URL", "APPOINTMENTS_URL"), "uploads": ("S3_URL",)}.get(asked.kind, ("DATABASE_URL",))
     with private_databases(*kept):
         os.environ["DJANGO_SETTINGS_MODULE"] = "medisecure.settings"
         import django
@@ -117,7 +127,7 @@ def main() -> int:
 
         django.setup()
         call_command("migrate_all", verbosity=0)
-        {"search": _search, "slots": _slots, "exports": _exports}[asked.kind](asked)
+        {"search": _search, "slots": _slots, "exports": _exports, "uploads": _uploads}[asked.kind](asked)
         connections.close_all()
     return 0
 
@@ -173,6 +183,12 @@ def _exports(asked: argparse.Namespace) -> None:
     lines, grown = exports.table(taken)
     print(f"{connections[DEFAULT].display_name}, the list of patients, {len(exports.COLUMNS)} columns:\n{lines}")
     print(f"the peak grew by {grown:.1f} MiB; the aim is under {exports.LIMIT_MB} MiB, whatever the number of rows")
+
+
+def _uploads(asked: argparse.Namespace) -> None:
+    from medisecure.ops.bench import uploads
+
+    print(uploads.table(uploads.measure(asked.megabytes), asked.megabytes))
 
 
 if __name__ == "__main__":

@@ -8,3 +8,9 @@ class ReportsConfig(AppConfig):
     name = "medisecure.reports"
     label = "reports"
     verbose_name = _("Reports and exports")
+
+    def ready(self) -> None:
+        from medisecure.kernel.owners import register_owner
+        from medisecure.reports.owning import FILES
+
+        register_owner(FILES)

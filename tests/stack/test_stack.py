@@ -106,6 +106,11 @@ def test_each_server_names_itself_to_the_application(
     assert parts.password == described.password
 
 
+def test_the_scanner_knows_eicar_and_no_password(tmp_path: Path) -> None:
+    described = server(tmp_path, "clamav")
+    assert described.variables() == {"CLAMAV_URL": f"tcp://{ports.HOST}:{described.port}"}
+
+
 def test_mongodb_is_told_not_to_retry_writes(tmp_path: Path) -> None:
     query = parse_qs(urlsplit(server(tmp_path, "mongodb").variables()["APPOINTMENTS_URL"]).query)
     assert query == {"authSource": ["admin"], "replicaSet": ["secantus"], "retryWrites": ["false"]}

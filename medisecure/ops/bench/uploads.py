@@ -90,7 +90,7 @@ def measure(megabytes: int) -> Measured:
     user = create_user(email="bench@example.org", full_name="Bench Patient", role=Role.PATIENT)
     identity = Identity(family_name="Bench", given_names="Patient", birth_date=date(1980, 1, 1))
     patient = register_patient(actor=None, identity=identity, user_id=user.id)
-    token = open_session(user).access_token
+    token = str(open_session(user).access_token)
     with tempfile.TemporaryFile() as file, web_server() as (base, pid):
         file.write(_HEAD)
         file.truncate(megabytes * _MB)

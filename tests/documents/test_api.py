@@ -155,7 +155,7 @@ def test_the_admin_shows_refusals_beside_the_field(
     doctors_admin: Client, asha_in_care: PatientCard, dan_card: PatientCard
 ) -> None:
     url = reverse("admin:documents_document_add")
-    body = {"record_number": asha_in_care.record_number, "title": "x", "category": "letter"}
+    body: dict[str, Any] = {"record_number": asha_in_care.record_number, "title": "x", "category": "letter"}
     body |= {"audience": "treating", "file": sent(b"<html>")}
     page = doctors_admin.post(url, body)
     assert page.status_code == 200

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 from medisecure.backends import mariadb, mongodb, postgresql
+from medisecure.document_limits import document_limits
 from medisecure.env import Env, SettingsError
 
 
@@ -181,3 +182,16 @@ def test_a_json_object_has_its_keys_and_texts(value: str) -> None:
 def test_a_json_object_is_taken_as_it_is() -> None:
     env = Env({"A": '{"name": "Hôpital", "lines": ["1 rue", "Ville"]}'})
     assert env.mapping("A", {"name": str, "lines": list}) == {"name": "Hôpital", "lines": ["1 rue", "Ville"]}
+
+
+def test_where_the_scanner_is_and_what_is_handed_out_without_one() -> None:
+    assert document_limits(Env({})) == (2048 * 1024 * 1024, 48, None, True)
+    found = document_limits(
+        Env({"CLAMAV_URL": "tcp://clamav", "UNSCANNED_DOCUMENTS": "withhold", "UPLOAD_MAX_MB": "1"})
+    )
+    assert found == (1024 * 1024, 48, ("clamav", 3310), False)
+    assert document_limits(Env({"CLAMAV_URL": "unix:///run/clamd.ctl"})).clamav == "/run/clamd.ctl"
+    for wrong in ("tcp://", "http://clamav", "unix:"):
+        env = Env({"CLAMAV_URL": wrong})
+        document_limits(env)
+        assert "CLAMAV_URL" in problems(env)

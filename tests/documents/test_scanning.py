@@ -24,7 +24,7 @@ from medisecure.kernel.errors import Invalid, NotFound, Quarantined
 from medisecure.notifications.models import Notice
 from patients.interface import PatientCard
 from tests.cast import ALL_DATABASES
-from tests.documents.fixtures import PDF, AddDocument, stored_keys
+from tests.documents.fixtures import PDF, AddDocument, put, stored_keys
 from tests.support import api, problem
 
 pytestmark = pytest.mark.django_db(databases=ALL_DATABASES)
@@ -162,3 +162,25 @@ def test_without_a_scanner_the_setting_decides(add_document: AddDocument, dr_bos
     assert (line["scan_state"], line["served"]) == ("not_scanned", False)
     record = api(dr_bose).get(f"/api/patients/{row.patient_id}/medical-record").json()
     assert record["documents"][0]["url"] is None
+
+
+def test_a_file_in_parts_is_refused_too_and_nothing_of_it_stays(
+    clamd: FakeClamd, dr_bose: User, asha_in_care: PatientCard
+) -> None:
+    before = stored_keys()
+    line = services.begin_upload(
+        actor=dr_bose,
+        patient_id=asha_in_care.id,
+        entry=services.Entry("Lettre", "letter"),
+        file=services.FileFacts("letter.pdf", len(BAD)),
+    )
+    (part,) = services.sign_parts(actor=dr_bose, upload_id=line.id, numbers=[1])
+    assert put(part.url, BAD) == 200
+    services.complete_upload(actor=dr_bose, upload_id=line.id)
+    tasks.finish_upload(str(line.id))
+    found = services.find_upload(actor=dr_bose, upload_id=line.id)
+    assert (found.state, found.reason) == ("refused", "infected")
+    assert stored_keys() == before
+    assert not Document.objects.exists()
+    assert Notice.objects.get(kind="document-infected").user_id == dr_bose.id
+    assert AccessEntry.objects.filter(action="refuse-infected", actor_id=dr_bose.id).count() == 1

@@ -238,7 +238,7 @@ class Appointment(DocumentModel):
     practitioner_id = models.UUIDField(_("practitioner"))
     calendar_id = models.UUIDField(_("calendar"))
     type_code = models.CharField(_("type"), max_length=40)
-    start = models.DateTimeField(_("start"), db_index=True)
+    start = models.DateTimeField(_("start"))
     end = models.DateTimeField(_("end"))
     #: The practitioner's time with the buffers, as the type had them when this was booked.
     busy_start = models.DateTimeField()
@@ -281,6 +281,7 @@ class Appointment(DocumentModel):
         verbose_name_plural = _("appointments")
         ordering = ["-start", "id"]
         indexes = [
+            models.Index(fields=["start", "id"], name="appointments_start"),
             models.Index(fields=["practitioner_id", "start"], name="appointments_agenda"),
             models.Index(fields=["practitioner_id", "busy_start"], name="appointments_busy"),
             models.Index(fields=["patient_id", "start"], name="appointments_patient"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from appointments.models import Appointment, OccupancyCell
+from appointments.models import OccupancyCell
 from medisecure.kernel.databases import APPOINTMENTS
 from medisecure.kernel.ids import new_id
 from medisecure.kernel.transactions import on_commit, transactional
@@ -46,32 +46,20 @@ def test_commit_that_the_server_refuses_is_tried_again_from_nothing(monkeypatch:
     assert connections[APPOINTMENTS].session is None  # type: ignore[attr-defined]
 
 
-def test_every_query_of_ours_has_its_index() -> None:
+def test_what_must_be_unique_is_so_by_an_index() -> None:
+    """That each query has an index is asked of the queries: see `test_queries`."""
     database: Any = connections[APPOINTMENTS].database  # type: ignore[attr-defined]
-
-    def keys(name: str) -> set[tuple[str, ...]]:
-        return {tuple(field for field, _order in index["key"]) for index in database[name].index_information().values()}
-
-    assert {
-        ("practitioner_id", "start"),
-        ("practitioner_id", "busy_start"),
-        ("patient_id", "start"),
-        ("start",),
-        ("place", "ticket_day", "ticket"),
-    } <= keys(Appointment._meta.db_table)
-    assert {("key",), ("appointment_id",)} <= keys("occupancy_cells")
-    assert ("appointment_id", "_id") in keys("appointment_history")
-    assert ("practitioner_id", "active") in keys("calendars")
-    assert ("practitioner_id", "end") in keys("leaves")
-    assert ("token_hash",) in keys("waiting_screens")
     tickets = database["appointments"].index_information()["appointments_ticket_once"]
     assert tickets["unique"]
     # Its fields have a type each too, which every query of ours names by an equality.
     assert tickets["partialFilterExpression"]["ticket"]["$gt"] == 0
-    assert {("resource_id", "start"), ("appointment_id",)} <= keys("resource_uses")
-    assert ("place", "code", "active") in keys("resources")
-    assert {("owner_id",), ("expires",)} <= keys("holds")
-    assert {("actor_id", "key"), ("created_at",)} <= keys("booking_keys")
-    assert {("calendar_id", "start"), ("booked_by", "start")} <= keys("appointments")
     unique = [index for index in database["occupancy_cells"].index_information().values() if index.get("unique")]
     assert [index["key"] for index in unique] == [[("key", 1)]]
+
+
+def test_what_is_confirmed_is_on_the_majority_of_a_replica_set() -> None:
+    client: Any = connections[APPOINTMENTS].connection  # type: ignore[attr-defined]
+    options = client.options
+    assert options.replica_set_name, "transactions need a replica set, and a lost primary must lose nothing"
+    # The majority's journals: that is what a replica set means by it (writeConcernMajorityJournalDefault).
+    assert client.write_concern.document == {"w": "majority"}

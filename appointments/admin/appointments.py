@@ -20,12 +20,12 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments import access, rules, selectors
 from appointments.admin import agenda, agenda_grid, agenda_rows, booking, waiting
+from appointments.admin.lists import WrittenDown
 from appointments.models import Appointment, WaitingEntry
 from appointments.no_shows import no_shows, said
 from appointments.rooms import rooms_of
 from medisecure.accounts.interface import user_card
 from medisecure.accounts.models import User
-from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
 from medisecure.kernel.errors import NotFound
 from patients import interface as patients
@@ -48,22 +48,9 @@ _STEPS = {
 }
 
 
-class NamedList(ChangeList):
-    """Looks up the names on the page in two queries, after writing down that the page was shown."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        rows: list[Any] = list(self.result_list)
-        record_access(
-            actor=cast(User, request.user),
-            patient_id=None,
-            action="view",
-            resource="appointments",
-            purpose="appointments",
-            right="role",
-        )
-        name_rows(request, rows)
-        self.result_list = rows
+class NamedList(WrittenDown):
+    resource = "appointments"
+    action = "view"
 
 
 def name_rows(request: HttpRequest, rows: Sequence[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -17,11 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from appointments import access
+from appointments.admin.lists import WrittenDown
 from appointments.models import CalendarFeed
 from appointments.services import feeds
 from medisecure.accounts.interface import user_cards
 from medisecure.accounts.models import User
-from medisecure.audit.interface import record_access
 from medisecure.kernel.errors import DomainError
 from patients import interface as patients
 
@@ -31,32 +32,25 @@ def _actor(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-class NamedFeeds(ChangeList):
-    """Looks up whose each is and who reads it in three queries, after writing down that the page was shown."""
+class NamedFeeds(WrittenDown):
+    resource = "calendar-feed"
 
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        rows: list[Any] = list(self.result_list)
-        record_access(
-            actor=_actor(request),
-            patient_id=None,
-            action="list",
-            resource="calendar-feed",
-            purpose="appointments",
-            right="role",
-        )
-        people = patients.shown_cards(_actor(request), {row.owner_id for row in rows if row.owner == feeds.PATIENT})
-        practitioners = patients.practitioner_cards({row.owner_id for row in rows if row.owner == feeds.PRACTITIONER})
-        accounts = user_cards({row.created_by for row in rows})
-        for row in rows:
-            row.account = accounts.get(row.created_by)
-            row.card = (people if row.owner == feeds.PATIENT else practitioners).get(row.owner_id)
-        self.result_list = rows
+
+def name_rows(request: HttpRequest, rows: Sequence[Any]) -> None:
+    """Whose each is, and who reads it: three queries."""
+    people = patients.shown_cards(_actor(request), {row.owner_id for row in rows if row.owner == feeds.PATIENT})
+    practitioners = patients.practitioner_cards({row.owner_id for row in rows if row.owner == feeds.PRACTITIONER})
+    accounts = user_cards({row.created_by for row in rows})
+    for row in rows:
+        row.account = accounts.get(row.created_by)
+        row.card = (people if row.owner == feeds.PATIENT else practitioners).get(row.owner_id)
 
 
 @admin.register(CalendarFeed)
 class CalendarFeedAdmin(admin.ModelAdmin[CalendarFeed]):
     list_display = ("whose", "owner", "reader", "created_at", "read_at", "revoked_at")
+    #: For exports of this list (medisecure/reports/lists.py).
+    name_rows = staticmethod(name_rows)
     list_display_links = None
     list_filter = ("owner", ("revoked_at", admin.EmptyFieldListFilter))
     list_per_page = 50

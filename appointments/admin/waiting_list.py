@@ -24,13 +24,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from appointments import access, selectors
+from appointments.admin.lists import WrittenDown
 from appointments.admin.waiting_list_forms import WaitingForm
 from appointments.messages import practitioner_name, when
 from appointments.models import Appointment, WaitingEntry, WaitingOffer, WaitingStep
 from appointments.services import waiting
 from medisecure.accounts.interface import user_cards
 from medisecure.accounts.models import User
-from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError, NotFound
 from patients import interface as patients
@@ -55,22 +55,8 @@ def _actor(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-class Line(ChangeList):
-    """Looks up the names on the page in a fixed number of queries, after writing down that the page was shown."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        rows: list[Any] = list(self.result_list)
-        record_access(
-            actor=_actor(request),
-            patient_id=None,
-            action="list",
-            resource="waiting-list",
-            purpose="appointments",
-            right="role",
-        )
-        name_rows(request, rows)
-        self.result_list = rows
+class Line(WrittenDown):
+    resource = "waiting-list"
 
 
 def name_rows(request: HttpRequest, rows: Sequence[Any]) -> None:

@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
-from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from appointments import selectors
 from appointments.models import WaitingEntry
 from medisecure.accounts.models import User
-from medisecure.kernel.errors import DomainError
+from medisecure.kernel.forms import RefusedForm, day_field, weekday_choices
 from patients import interface as patients
 
-#: Field of the service → field of this form, where they differ.
-_FIELDS = {
-    "patient_id": "record_number",
-    "appointment_id": None,
-    "practitioner_id": "whom",
-    "specialty": "whom",
-    "windows": "weekdays",
-}
 
-
-def _day(label: Any) -> forms.DateField:
-    return forms.DateField(
-        label=label,
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        input_formats=["%Y-%m-%d"],
-    )
-
-
-class WaitingForm(forms.Form):
+class WaitingForm(RefusedForm):
     """For a visit that is booked, who, what and whom are known; else they are asked."""
+
+    renamed: ClassVar[Mapping[str, str | None]] = {
+        "patient_id": "record_number",
+        "appointment_id": None,
+        "practitioner_id": "whom",
+        "specialty": "whom",
+        "windows": "weekdays",
+    }
 
     record_number = forms.CharField(label=gettext_lazy("Record number"), max_length=20)
     type = forms.ChoiceField(label=gettext_lazy("Appointment type"))
     whom = forms.ChoiceField(label=gettext_lazy("With"))
-    first = _day(gettext_lazy("From"))
-    last = _day(gettext_lazy("Until"))
+    first = day_field(gettext_lazy("From"))
+    last = day_field(gettext_lazy("Until"))
     weekdays = forms.MultipleChoiceField(
         label=gettext_lazy("Days on which they can come"),
         required=False,
@@ -62,9 +52,7 @@ class WaitingForm(forms.Form):
 
     def __init__(self, *args: Any, actor: User, for_visit: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["weekdays"].choices = [  # type: ignore[attr-defined]
-            (str(number), name.capitalize()) for number, name in WEEKDAYS.items()
-        ]
+        self.fields["weekdays"].choices = weekday_choices()  # type: ignore[attr-defined]
         if for_visit:
             for name in ("record_number", "type", "whom"):
                 del self.fields[name]
@@ -111,12 +99,3 @@ class WaitingForm(forms.Form):
         end = f"{values['end']:%H:%M}" if values["end"] else "24:00"
         days = values["weekdays"] or [str(day) for day in range(7)]
         return [{"weekday": int(day), "start": start, "end": end} for day in days]
-
-    def take(self, error: DomainError) -> None:
-        """Show a refusal at the field that it names, with everything that was typed still there."""
-        for name, texts in error.errors.items():
-            field = _FIELDS.get(name, name)
-            for text in texts:
-                self.add_error(field if field in self.fields else None, str(text))
-        if not error.errors:
-            self.add_error(None, error.message)

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
-from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from appointments.interface import TypeCard
 from medisecure.kernel import clock
-from medisecure.kernel.errors import DomainError
+from medisecure.kernel.forms import RefusedForm, day_field, weekday_choices
 from medisecure.portal.forms import SearchForm
 from patients.interface import PractitionerCard
 
-#: Field of the service → field of the form, where they differ.
-_FIELDS = {"practitioner_id": "who", "specialty": "who", "windows": "weekdays"}
 
-
-def _day(label: Any, **attrs: str) -> forms.DateField:
-    return forms.DateField(
-        label=label,
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date", **attrs}, format="%Y-%m-%d"),
-        input_formats=["%Y-%m-%d"],
-    )
-
-
-class WhenForm(forms.Form):
+class WhenForm(RefusedForm):
     """On which days and at what times the patient can come."""
 
-    first = _day(gettext_lazy("From"))
-    last = _day(gettext_lazy("Until"))
+    renamed: ClassVar[Mapping[str, str | None]] = {"practitioner_id": "who", "specialty": "who", "windows": "weekdays"}
+
+    first = day_field(gettext_lazy("From"))
+    last = day_field(gettext_lazy("Until"))
     weekdays = forms.MultipleChoiceField(
         label=gettext_lazy("Days on which you can come"),
         required=False,
@@ -53,9 +42,7 @@ class WhenForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["weekdays"].choices = [  # type: ignore[attr-defined]
-            (str(number), name.capitalize()) for number, name in WEEKDAYS.items()
-        ]
+        self.fields["weekdays"].choices = weekday_choices()  # type: ignore[attr-defined]
 
     def windows(self) -> list[dict[str, object]]:
         """As the service takes them; none when any time will do."""
@@ -64,15 +51,6 @@ class WhenForm(forms.Form):
             return []
         start, _dash, end = (part or "00:00-24:00").partition("-")
         return [{"weekday": int(day), "start": start, "end": end} for day in (weekdays or map(str, range(7)))]
-
-    def take(self, error: DomainError) -> None:
-        """Show a refusal at the field that it names, with everything that was typed still there."""
-        for name, texts in error.errors.items():
-            field = _FIELDS.get(name, name)
-            for text in texts:
-                self.add_error(field if field in self.fields else None, str(text))
-        if not error.errors:
-            self.add_error(None, error.message)
 
 
 class EarlierForm(WhenForm):
@@ -95,3 +73,12 @@ class WishForm(WhenForm, SearchForm):
         super().__init__(*args, types=types, people=people, **kwargs)
         self.fields["first"].initial = clock.today()
         self.fields["last"].help_text = _("Empty: three months.")
+
+    def wanted(self) -> dict[str, Any]:
+        """What is waited for, as the service takes it."""
+        who = self.chosen()
+        return {
+            "type_code": self.cleaned_data["type"],
+            "practitioner_id": who["practitioner_ids"][0] if who["practitioner_ids"] else None,
+            "specialty": who["specialty"] or "",
+        }

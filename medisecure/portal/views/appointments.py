@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -62,9 +63,14 @@ def detail(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Http
 def confirm(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> HttpResponse:
     """The patient says they will come, to the visit as they were shown it."""
     own(request, patient_id, appointment_id)
+    return _act(request, appointment_id, appointments.confirm, _("Thank you. We expect you."))
+
+
+def _act(request: HttpRequest, appointment_id: UUID, act: Callable[..., object], done: str) -> HttpResponse:
+    """Do something to the visit as the person was shown it, and back to its page, which says what came of it."""
     version = request.POST.get("version", "")
     try:
-        appointments.confirm(
+        act(
             actor=reader(request),
             appointment_id=appointment_id,
             version=int(version) if version.isdecimal() and len(version) < 10 else None,
@@ -72,7 +78,7 @@ def confirm(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Htt
     except DomainError as error:
         messages.error(request, " ".join(error.lines()))
     else:
-        messages.success(request, _("Thank you. We expect you."))
+        messages.success(request, done)
     return redirect("appointment", appointment_id=appointment_id)
 
 
@@ -93,18 +99,8 @@ def cancel(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Http
     """Ask first; the POST cancels what the person was shown, and nothing that changed since."""
     visit = own(request, patient_id, appointment_id)
     if request.method == "POST":
-        version = request.POST.get("version", "")
-        try:
-            appointments.cancel(
-                actor=reader(request),
-                appointment_id=appointment_id,
-                version=int(version) if version.isdecimal() and len(version) < 10 else None,
-            )
-        except DomainError as error:
-            messages.error(request, " ".join(error.lines()))
-        else:
-            messages.success(request, _("Your appointment is cancelled. A mail confirms it."))
-        return redirect("appointment", appointment_id=appointment_id)
+        done = _("Your appointment is cancelled. A mail confirms it.")
+        return _act(request, appointment_id, appointments.cancel, done)
     context = {
         "crumbs": crumbs(
             (_("My appointments"), reverse("appointments")),

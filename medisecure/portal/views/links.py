@@ -85,6 +85,7 @@ def visit(request: HttpRequest, token: str) -> HttpResponse:
     speak(request, found.language)
     context = {
         "visit": found,
+        "place": found.place,
         "start": wall(found.start, found.zone),
         "end": wall(found.end, found.zone),
         "zone": foreign(found.zone),
@@ -110,6 +111,7 @@ def offer(request: HttpRequest, token: str) -> HttpResponse:
     speak(request, found.language)
     context = {
         "offer": found,
+        "place": found.place,
         "start": wall(found.start, found.zone),
         "end": wall(found.end, found.zone),
         "until": wall(found.expires, found.zone),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -22,7 +23,7 @@ from medisecure.kernel.errors import DomainError, NotFound
 from medisecure.portal.people import crumbs, for_patient, reader
 from medisecure.portal.views.booking import offer_of_calendars
 from medisecure.portal.visits import Visit, foreign, label_of, visits, wall
-from medisecure.portal.waiting_forms import EarlierForm, WishForm
+from medisecure.portal.waiting_forms import EarlierForm, WhenForm, WishForm
 from patients.interface import PractitionerCard, practitioner_cards, practitioners
 
 
@@ -106,6 +107,26 @@ def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     return render(request, "portal/waiting.html", context)
 
 
+def _asked(request: HttpRequest, form: WhenForm, patient_id: UUID, what: Callable[[], dict[str, Any]]) -> bool:
+    """Put the patient on the waiting list for `what`, when the form was posted; a refusal stands at its field."""
+    if request.method != "POST" or not form.is_valid():
+        return False
+    try:
+        appointments.ask_for_earlier(
+            actor=reader(request),
+            patient_id=patient_id,
+            first=form.cleaned_data["first"],
+            last=form.cleaned_data["last"],
+            windows=form.windows(),
+            **what(),
+        )
+    except DomainError as error:
+        form.take(error)
+        return False
+    messages.success(request, _("You are on the waiting list. We write to you as soon as a time is free."))
+    return True
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_patient
 def earlier(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> HttpResponse:
@@ -115,21 +136,8 @@ def earlier(request: HttpRequest, patient_id: UUID, appointment_id: UUID) -> Htt
         raise NotFound
     visit: Visit = visits([card])[0]
     form = EarlierForm(request.POST if request.method == "POST" else None, last=visit.start.date())
-    if request.method == "POST" and form.is_valid():
-        try:
-            appointments.ask_for_earlier(
-                actor=reader(request),
-                patient_id=patient_id,
-                appointment_id=appointment_id,
-                first=form.cleaned_data["first"],
-                last=form.cleaned_data["last"],
-                windows=form.windows(),
-            )
-        except DomainError as error:
-            form.take(error)
-        else:
-            messages.success(request, _("You are on the waiting list. We write to you as soon as a time is free."))
-            return redirect("waiting")
+    if _asked(request, form, patient_id, lambda: {"appointment_id": appointment_id}):
+        return redirect("waiting")
     context = {
         "crumbs": crumbs(
             (_("My appointments"), reverse("appointments")),
@@ -156,24 +164,8 @@ def ask(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         people=people,
         initial={"type": request.GET.get("type", ""), "who": request.GET.get("who", "")},
     )
-    if request.method == "POST" and form.is_valid():
-        who = form.chosen()
-        try:
-            appointments.ask_for_earlier(
-                actor=reader(request),
-                patient_id=patient_id,
-                type_code=form.cleaned_data["type"],
-                practitioner_id=who["practitioner_ids"][0] if who["practitioner_ids"] else None,
-                specialty=who["specialty"] or "",
-                first=form.cleaned_data["first"],
-                last=form.cleaned_data["last"],
-                windows=form.windows(),
-            )
-        except DomainError as error:
-            form.take(error)
-        else:
-            messages.success(request, _("You are on the waiting list. We write to you as soon as a time is free."))
-            return redirect("waiting")
+    if _asked(request, form, patient_id, form.wanted):
+        return redirect("waiting")
     context = {
         "crumbs": crumbs(
             (_("My appointments"), reverse("appointments")),

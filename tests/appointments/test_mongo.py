@@ -58,7 +58,7 @@ def test_what_must_be_unique_is_so_by_an_index() -> None:
 
 
 def test_what_is_confirmed_is_on_the_majority_of_a_replica_set() -> None:
-    client: Any = connections[APPOINTMENTS].connection  # type: ignore[attr-defined]
+    client: Any = connections[APPOINTMENTS].connection
     options = client.options
     assert options.replica_set_name, "transactions need a replica set, and a lost primary must lose nothing"
     # The majority's journals: that is what a replica set means by it (writeConcernMajorityJournalDefault).

@@ -82,18 +82,18 @@ def a_day(
     services.undo(actor=rita, appointment_id=full[0].id)
     _row, token = services.open_screen(actor=alice, place="Building B, room 12", label="Hall")
     for user in (rita, dr_bose):
-        client = Client()
-        client.force_login(user)
+        page = Client()
+        page.force_login(user)
         for path in (
             f"agenda/?day={day}", f"agenda/day/?day={day}", f"agenda/week/?day={day}&practitioner={bose}",
             "waiting/?place=Building B, room 12", f"{full[1].id}/change/", "?o=-1",
         ):  # fmt: skip
-            assert client.get(f"/admin/appointments/appointment/{path}").status_code == 200, path
+            assert page.get(f"/admin/appointments/appointment/{path}").status_code == 200, path
     for user in (asha, dan):
-        client = Client()
-        client.force_login(user)
+        page = Client()
+        page.force_login(user)
         for path in ("/", "/appointments/", "/waiting/", "/calendar/", "/book/"):
-            assert client.get(path).status_code == 200, path
+            assert page.get(path).status_code == 200, path
     waiting.find_screen(token)
     stranded.find(Appointment.objects.filter(practitioner_id=bose), limit=10)
     selectors.history_of(full[0].id)
@@ -154,13 +154,13 @@ def unindexed(collection: str, op: str, args: Any) -> bool:
     if op != "aggregate":
         return any(not way & firsts for way in conditions(args[0]))
     stages = args[0]
-    match = next((stage["$match"] for stage in stages if "$match" in stage), {})
+    match: Any = next((stage["$match"] for stage in stages if "$match" in stage), {})
     if all(way & firsts for way in conditions(match)):
         return False
     if collection == "appointments" and not match and "__count" in str(stages):
         # The list of all visits says how many there are.
         return False
-    sort = next((stage["$sort"] for stage in stages if "$sort" in stage), {})
+    sort: Any = next((stage["$sort"] for stage in stages if "$sort" in stage), {})
     return next(iter(sort), "") not in firsts
 
 

@@ -29,5 +29,5 @@ class WrittenDown(ChangeList):
             purpose="appointments",
             right="role",
         )
-        self.model_admin.name_rows(request, rows)
+        cast(Any, self.model_admin).name_rows(request, rows)
         self.result_list = rows

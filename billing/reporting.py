@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, IntegerField, QuerySet, Sum, Value, When
+from django.db.models import Case, Count, F, IntegerField, QuerySet, Sum, Value, When
 
 from billing import selectors
-from billing.models import Invoice, Payment
+from billing.models import Allocation, Invoice, Payment, Refund, WriteOff
 from medisecure.accounts.models import User
 from medisecure.kernel.errors import Refused
 
@@ -48,21 +48,26 @@ class Received:
 class Revenue:
     invoiced: Sequence[Invoiced]
     received: Sequence[Received]
+    #: Given back, and given up, in the time: how many and how much.
+    refunds: tuple[int, int]
+    write_offs: tuple[int, int]
     #: Of the invoices issued in the time, what is not paid, cancelled or written off now.
     owed_cents: int
-    owed_number: int
 
 
 def revenue(*, actor: User, stretches: Sequence[Stretch], practitioner_id: UUID | None = None) -> Revenue:
-    """What was issued and what came in. Three queries. Raises `Refused` for who does not see every invoice."""
+    """What was issued and what came in. Five queries. Of one practitioner, a payment counts by the parts of it that pay
+    their invoices. Raises `Refused` for who does not see every invoice."""
     if not selectors.sees_all(actor):
         raise Refused
     begin, end = stretches[0][0], stretches[-1][1]
     issued = selectors.visible_invoices(actor).issued().filter(issued_at__gte=begin, issued_at__lt=end)
-    payments = Payment.objects.filter(received_at__gte=begin, received_at__lt=end)
+    refunds = Refund.objects.filter(made_at__gte=begin, made_at__lt=end)
+    write_offs = WriteOff.objects.filter(made_at__gte=begin, made_at__lt=end)
     if practitioner_id is not None:
         issued = issued.filter(practitioner_id=practitioner_id)
-        payments = payments.filter(invoice__practitioner_id=practitioner_id)
+        refunds = refunds.filter(invoice__practitioner_id=practitioner_id)
+        write_offs = write_offs.filter(invoice__practitioner_id=practitioner_id)
     sums = {name: Sum(name) for name in ("net_cents", "vat_cents", "total_cents")}
     bills = (
         _cut(issued, "issued_at", stretches)
@@ -70,14 +75,8 @@ def revenue(*, actor: User, stretches: Sequence[Stretch], practitioner_id: UUID 
         .annotate(number=Count("id"), **{f"sum_{name}": value for name, value in sums.items()})
         .order_by("stretch", "kind", "practitioner_id")
     )
-    money = (
-        _cut(payments, "received_at", stretches)
-        .values("stretch", "method")
-        .annotate(number=Count("id"), amount=Sum("amount_cents"))
-        .order_by("stretch", "method")
-    )
     owed = issued.filter(kind=Invoice.Kind.INVOICE, status=Invoice.Status.ISSUED).aggregate(
-        total=Sum("total_cents"), paid=Sum("paid_cents"), written_off=Sum("written_off_cents"), number=Count("id")
+        total=Sum("total_cents"), paid=Sum("paid_cents"), written_off=Sum("written_off_cents")
     )
     labels = dict(Payment.Method.choices)
     return Revenue(
@@ -94,16 +93,34 @@ def revenue(*, actor: User, stretches: Sequence[Stretch], practitioner_id: UUID 
         received=[
             Received(
                 row["stretch"],
-                row["method"],
-                str(labels.get(row["method"], row["method"])),
+                row["means"],
+                str(labels.get(row["means"], row["means"])),
                 row["number"],
                 int(row["amount"]),
             )
-            for row in money
+            for row in _received(stretches, practitioner_id)
         ],
         owed_cents=int(owed["total"] or 0) - int(owed["paid"] or 0) - int(owed["written_off"] or 0),
-        owed_number=owed["number"],
+        refunds=_sum(refunds),
+        write_offs=_sum(write_offs),
     )
+
+
+def _received(stretches: Sequence[Stretch], practitioner_id: UUID | None) -> QuerySet[Any]:
+    begin, end = stretches[0][0], stretches[-1][1]
+    if practitioner_id is None:
+        rows = _cut(Payment.objects.filter(received_at__gte=begin, received_at__lt=end), "received_at", stretches)
+    else:
+        parts = Allocation.objects.filter(made_at__gte=begin, made_at__lt=end, invoice__practitioner_id=practitioner_id)
+        rows = _cut(parts, "made_at", stretches)
+    how = "method" if practitioner_id is None else "payment__method"
+    found: QuerySet[Any] = rows.values("stretch", means=F(how))
+    return found.annotate(number=Count("id"), amount=Sum("amount_cents")).order_by("stretch", "means")
+
+
+def _sum(rows: QuerySet[Any]) -> tuple[int, int]:
+    found = rows.aggregate(number=Count("id"), amount=Sum("amount_cents"))
+    return found["number"], int(found["amount"] or 0)
 
 
 def _cut(rows: QuerySet[Any], column: str, stretches: Sequence[Stretch]) -> QuerySet[Any]:

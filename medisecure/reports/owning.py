@@ -1,4 +1,4 @@
-"""Which objects of the storage reports and exports name."""
+"""Which objects of the storage are files of jobs, for comparing the two."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 from medisecure.kernel import objects
 from medisecure.kernel.owners import Named, Owner, by_id
 from medisecure.reports.models import JobFile
+from medisecure.reports.store import FOLDER
 
 
 def _files() -> Iterator[Named]:
@@ -15,4 +16,9 @@ def _files() -> Iterator[Named]:
         yield Named(objects.DOCUMENTS, key, str(row_id), size)
 
 
-FILES: Final = Owner("file of a report", _files)
+def _disposable(bucket: str, key: str) -> bool:
+    # Whoever asked gets it made again, and no file is the only copy of anything.
+    return bucket == objects.DOCUMENTS and key.startswith(f"{FOLDER}/")
+
+
+FILES: Final = Owner("report or export", _files, _disposable)

@@ -24,6 +24,7 @@ TYPES: Final = {
     JobFile.Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
+FOLDER: Final = "reports"
 _PREFIX: Final = "sheet-"
 _LONGEST: Final = 2 * 3600
 
@@ -86,4 +87,4 @@ def sweep(job_id: UUID) -> None:
 
 
 def _folder(job_id: UUID) -> str:
-    return f"reports/{job_id}"
+    return f"{FOLDER}/{job_id}"

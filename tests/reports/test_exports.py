@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
@@ -169,8 +170,6 @@ def test_no_cell_computes(alice: User) -> None:
 def test_numbers_days_and_instants_are_what_they_are() -> None:
     from decimal import Decimal
 
-    from django.utils import translation
-
     values: list[Cell] = ["Rao", 5, Decimal("12.50"), date(2026, 3, 2), datetime(2026, 3, 2, 14, 30), True, None]  # noqa: DTZ001
     for language, line in (
         ("fr", "Rao;5;12,50;2026-03-02;2026-03-02 14:30:00;Oui;"),
@@ -201,7 +200,7 @@ def test_a_sheet_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_list_too_long_for_a_sheet_is_refused_and_csv_is_not(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     people(3)
     monkeypatch.setattr(rules, "SHEET_ROWS", 3)
-    with pytest.raises(Invalid) as error:
+    with translation.override("fr"), pytest.raises(Invalid) as error:
         ask(alice, format_="xlsx")
     assert "1 048 576" in str(error.value.errors["format"][0])
     assert len(exported(alice, columns=["family_name"])) == 4

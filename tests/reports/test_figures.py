@@ -17,6 +17,7 @@ from django.utils import translation
 
 from appointments.interface import add_leave
 from billing.models import Payment
+from billing.services import Part, record_split_payment, refund, write_off
 from medisecure.accounts.models import User
 from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
@@ -152,6 +153,32 @@ def test_revenue_counts_invoices_credit_notes_and_payments(
     assert rows(report, "Payments by means") == [["Card", 1, 1000]]
     alone = made(Kind.REVENUE, alice, first=today, last=today, practitioner_id=bose_card.id)
     assert facts(alone)[:2] == [open_.total_cents, 0]
+
+
+@pytest.mark.usefixtures("price_list")
+def test_what_was_given_back_and_up_stands_apart(
+    alice: User, carol: User, issued: MakeInvoice, bose_card: PractitionerCard
+) -> None:
+    today = clock.today()
+    other, bill = issued(), issued(practitioner_id=bose_card.id)
+    parts = [Part(other.id, 1000), Part(bill.id, 800)]
+    taken = record_split_payment(actor=carol, amount_cents=1800, method="card", parts=parts, idempotency_key="k")
+    refund(
+        actor=carol,
+        payment_id=taken.payment.id,
+        invoice_id=bill.id,
+        amount_cents=300,
+        method="card",
+        reason="Twice",
+        idempotency_key="r",
+    )
+    write_off(actor=alice, invoice_id=bill.id, amount_cents=200, reason="Small", idempotency_key="w", payer="patient")
+    whole = made(Kind.REVENUE, alice, first=today, last=today)
+    assert facts(whole)[1:] == [1800, other.total_cents + bill.total_cents - 1800 + 300 - 200]
+    assert rows(whole, "Given back and given up") == [["Refunds", 1, 300], ["Written off", 1, 200]]
+    # Of one practitioner, the part of a payment that pays their invoices.
+    alone = made(Kind.REVENUE, alice, first=today, last=today, practitioner_id=bose_card.id)
+    assert facts(alone)[1:] == [500, bill.total_cents - 500 - 200]
 
 
 def test_the_use_of_records_names_staff_and_no_patient(

@@ -78,6 +78,11 @@ def revenue(asked: Asked, tick: Tick) -> Report:
         [Column(_("Means"), Unit.TEXT), Column(_("Payments")), Column(_("Amount"), Unit.CENTS)],
         [[label, *row] for label, row in sorted(by_method.items(), key=lambda item: -item[1][1])],
     )
+    back = Table(
+        _("Given back and given up"),
+        [Column(_("What"), Unit.TEXT), Column(_("Number")), Column(_("Amount"), Unit.CENTS)],
+        [[_("Refunds"), *found.refunds], [_("Written off"), *found.write_offs]],
+    )
     return Report(
         title=_("Revenue"),
         asked=asked.words(),
@@ -90,9 +95,10 @@ def revenue(asked: Asked, tick: Tick) -> Report:
             Plot(_("Invoiced and paid over time"), over_time, (2, 4), course=True),
             Plot(_("Invoiced less credited, by practitioner"), practitioners, (2,)),
         ],
-        tables=[over_time, documents, practitioners, methods],
+        tables=[over_time, documents, practitioners, methods, back],
         notes=[
             _("Invoices and credit notes count on the day they were issued, payments on the day they came in."),
+            _("Paid: what came in; what was given back is not taken off. Of a practitioner: what pays their invoices."),
             _("Still owed: of the invoices issued in this period, what is not paid, cancelled or written off now."),
         ],
     )

@@ -306,3 +306,17 @@ def test_what_was_searched_for_goes_with_the_file(alice: User, asha_card: Patien
     assert "rao" not in f"{row} {row.parameters}".lower()
     assert not Message.objects.filter(text__icontains="rao@").exclude(to_email=alice.email).exists()
     assert isinstance(row.id, UUID)
+
+
+def test_who_is_locked_away_is_not_named_in_an_export(
+    alice: User, asha_card: PatientCard, dan_card: PatientCard, visit: MakeVisit
+) -> None:
+    from patients.models import DataProtection
+
+    visit("2026-03-02 09:00")
+    visit("2026-03-02 10:00", patient_id=dan_card.id)
+    DataProtection.objects.create(patient_id=asha_card.id, restricted_at=clock.now())
+    text = str(exported(alice, "appointments.appointment", "status__exact=completed"))
+    assert dan_card.record_number in text
+    assert asha_card.record_number not in text
+    assert "Rao" not in text

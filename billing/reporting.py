@@ -114,8 +114,12 @@ def _received(stretches: Sequence[Stretch], practitioner_id: UUID | None) -> Que
         parts = Allocation.objects.filter(made_at__gte=begin, made_at__lt=end, invoice__practitioner_id=practitioner_id)
         rows = _cut(parts, "made_at", stretches)
     how = "method" if practitioner_id is None else "payment__method"
-    found: QuerySet[Any] = rows.values("stretch", means=F(how))
-    return found.annotate(number=Count("id"), amount=Sum("amount_cents")).order_by("stretch", "means")
+    found: QuerySet[Any] = (
+        rows.values("stretch", means=F(how))
+        .annotate(number=Count("id"), amount=Sum("amount_cents"))
+        .order_by("stretch", "means")
+    )
+    return found
 
 
 def _sum(rows: QuerySet[Any]) -> tuple[int, int]:

@@ -28,3 +28,11 @@ class DocumentsConfig(AppConfig):
         from patients.interface import register_merge_part
 
         register_merge_part(MERGE_PART)
+
+        from documents import rules
+        from documents.imaging.owning import IMAGES
+        from documents.imaging.selectors import viewer_address
+        from documents.previews import register_viewer
+
+        register_owner(IMAGES)
+        register_viewer(rules.DICOM, viewer_address)

@@ -11,10 +11,15 @@ from typing import IO, Any, Final
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-# The library's warnings quote the values that it finds odd: names and dates of birth among them.
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-warnings.filterwarnings("ignore", module=r"pydicom\b")
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+def quieten() -> None:
+    """The library's warnings quote the values that it finds odd: names and dates of birth among them."""
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+
+quieten()
 
 _TAGS: Final = (
     "SOPInstanceUID",

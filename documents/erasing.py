@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from documents import rules
+from documents.imaging.erasing import derived_keys, forget_empty_studies, forget_images
 from documents.models import Document, Upload
 from medisecure.kernel import clock, multipart, objects
 from medisecure.kernel.databases import DEFAULT
@@ -33,6 +34,8 @@ def _erase(patient_id: UUID) -> int:
         if state in (Upload.State.OPEN, Upload.State.RECEIVED):
             multipart.abort(objects.documents(), rules.incoming_key(upload_id), storage_id)
             objects.documents().delete(rules.incoming_key(upload_id))
+    for key in derived_keys(patient_id):
+        objects.images().delete(key)
     for bucket, key in Document.objects.filter(patient_id=patient_id).values_list("bucket", "key"):
         objects.Bucket(bucket).delete(key)
     return _erase_rows(patient_id)
@@ -40,8 +43,10 @@ def _erase(patient_id: UUID) -> int:
 
 @transactional(DEFAULT)
 def _erase_rows(patient_id: UUID) -> int:
-    count = erase_rows(Upload.objects.filter(patient_id=patient_id))
+    count = forget_images(patient_id)
+    count += erase_rows(Upload.objects.filter(patient_id=patient_id))
     count += erase_rows(Document.objects.filter(patient_id=patient_id))
+    forget_empty_studies()
     forget_record(patient_id)
     return count
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from documents.forms import EntryForm
+from documents.imaging.interface import ImagingPage, StudyLine, imaging_page, open_study
+from documents.imaging.work import ImagingTally, draw_image, images_to_draw, index_images
 from documents.models import Category
 from documents.previews import PAGES as PREVIEW_PAGES
 from documents.previews import open_preview, preview_pages, register_viewer
@@ -32,18 +34,26 @@ __all__ = [
     "Category",
     "DocumentLine",
     "EntryForm",
+    "ImagingPage",
+    "ImagingTally",
     "StoredObject",
+    "StudyLine",
     "cancel_upload",
     "collecting_objects",
     "discard_objects",
     "document_line",
     "document_url",
     "documents_for_patient",
+    "draw_image",
     "expire_uploads",
     "finish_upload",
+    "images_to_draw",
+    "imaging_page",
     "import_document",
+    "index_images",
     "list_documents",
     "open_preview",
+    "open_study",
     "open_uploads",
     "preview_pages",
     "readable_versions",

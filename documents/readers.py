@@ -78,3 +78,8 @@ def is_served(scan_state: str) -> bool:
     if scan_state == ScanState.NOT_SCANNED:
         return bool(settings.SERVE_UNSCANNED)
     return scan_state == ScanState.CLEAN
+
+
+def served_states() -> tuple[str, ...]:
+    """The same in the database's words."""
+    return tuple(state for state in ScanState.values if is_served(state))

@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from documents import rules
+from documents.imaging.gate import UNCHECKED, held, is_compared
 from documents.models import Document, ScanState
 from documents.readers import is_served, reader_of
 from medisecure.accounts.models import User
@@ -74,8 +75,8 @@ def line(row: Document) -> DocumentLine:
 
 
 def rows_of(patient_id: UUID) -> QuerySet[Document]:
-    """Newest first. For callers that have passed the door."""
-    return Document.objects.filter(patient_id=patient_id)
+    """Newest first, without images that may be another person's. For callers that have passed the door."""
+    return Document.objects.filter(patient_id=patient_id).exclude(held())
 
 
 def documents_for_patient(patient_id: UUID) -> list[DocumentLine]:
@@ -108,11 +109,17 @@ def record_section(patient_id: UUID) -> list[dict[str, Any]]:
             "scan_state": row.scan_state,
             "created_at": row.created_at,
             "version": row.version,
-            "url": signed_url(row, seconds=RECORD_URL_SECONDS) if is_served(row.scan_state) else None,
+            "url": signed_url(row, seconds=RECORD_URL_SECONDS) if _has_address(row) else None,
             **{name: getattr(row, name) for name in _FOR_READERS},
         }
-        for row in rows_of(patient_id).filter(current=True)
+        for row in rows_of(patient_id).filter(current=True).annotate(compared=F("imaging__review"))
     ]
+
+
+def _has_address(row: Any) -> bool:
+    # The section is read by the patient too: not before somebody, or something, has seen whose the image is.
+    compared = row.content_type != rules.DICOM or row.compared not in (None, UNCHECKED)
+    return compared and is_served(row.scan_state)
 
 
 def narrow_section(actor: User, patient_id: UUID, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -149,9 +156,15 @@ def open_document(*, actor: User, document_id: UUID, purpose: str = "care", acti
     Raises `NotFound` when there is none, its patient is out of the actor's sight, or it is not for this reader;
     `Refused` when the actor may know who the patient is but not what ails them.
     """
-    row = Document.objects.filter(id=document_id).first()
-    if row is None or (may_read_record(actor, row.patient_id) and not reader_of(actor, row.patient_id).may_read(row)):
+    row = Document.objects.filter(id=document_id).exclude(held()).first()
+    if row is None:
         raise NotFound
+    if may_read_record(actor, row.patient_id):
+        reader = reader_of(actor, row.patient_id)
+        if not reader.may_read(row):
+            raise NotFound
+        if reader.side and not is_compared(row):
+            raise Quarantined
     access_record(
         actor=actor,
         patient_id=row.patient_id,
@@ -174,7 +187,8 @@ def visible_rows(actor: User) -> QuerySet[Document]:
     Whoever sees all identities by role gets nothing here: that right does not open records. Nor do one's own and
     one's child's stand here: they are on the portal.
     """
-    return Document.objects.filter(reader_of(actor, None).readable(), patient_id__in=records_in_care(actor))
+    rows = Document.objects.filter(reader_of(actor, None).readable(), patient_id__in=records_in_care(actor))
+    return rows.exclude(held())
 
 
 def versions_of(row: Document) -> list[Document]:

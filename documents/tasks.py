@@ -8,12 +8,16 @@ from uuid import UUID
 from celery import shared_task
 
 from documents import services
+from documents.imaging import tasks as imaging_tasks
 from documents.models import Document
 from medisecure.kernel import clock
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.events import Event, consumer
 from medisecure.notifications.interface import notify_user, queue_mail
 from patients.interface import patient_card
+
+#: Celery reads one module of tasks in each app.
+__all__ = ["imaging_tasks", "tell_patient"]
 
 
 @consumer("document.added", database=DEFAULT, queue="mail")

@@ -1,4 +1,4 @@
-"""How large documents may be, how long unfinished ones are kept, and who looks for malware in them."""
+"""How large documents may be, how long unfinished ones are kept, who looks for malware, what an image may cost."""
 
 from __future__ import annotations
 
@@ -32,3 +32,21 @@ def document_limits(env: Env) -> Limits:
 
 def _clamav(url: Url) -> tuple[str, int] | str:
     return url.parts.path if url.scheme == "unix" else (url.host, url.port or 3310)
+
+
+class ImagingLimits(NamedTuple):
+    """`recompress`: whether images are stored smaller, without loss, once it is proved that nothing is lost. `seconds`
+    and `memory` (bytes): what drawing one image may cost, in a process of its own."""
+
+    recompress: bool
+    seconds: int
+    memory: int
+
+
+def imaging_limits(env: Env) -> ImagingLimits:
+    return ImagingLimits(
+        recompress=env.boolean("IMAGES_RECOMPRESS", True),
+        # Three such steps fit into the time of a task.
+        seconds=env.integer("IMAGING_SECONDS", 120, low=5, high=160),
+        memory=env.integer("IMAGING_MEMORY_MB", 1536, low=256, high=65536) * 1024 * 1024,
+    )

@@ -56,5 +56,8 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "resume-reports": {"task": "reports.resume", "schedule": 30.0, "options": {"expires": 30}},
     "repeat-reports": {"task": "reports.run_schedules", "schedule": crontab(minute=10)},
     "expire-reports": {"task": "reports.expire", "schedule": crontab(minute=25)},
+    # Images: those the nudge missed, and what a dead worker left; then what has been kept long enough.
+    "look-at-images": {"task": "imaging.look", "schedule": 60.0, "options": {"queue": "imaging", "expires": 60}},
+    "tidy-images": {"task": "imaging.tidy", "schedule": crontab(minute=35), "options": {"queue": "imaging"}},
     "forget-old-events": {"task": "kernel.forget_old_events", "schedule": crontab(hour=3, minute=10)},
 }

@@ -21,7 +21,7 @@ from medisecure import api_settings, backends
 from medisecure import env as environment
 from medisecure.access_times import access_times
 from medisecure.celery import queues
-from medisecure.document_limits import document_limits
+from medisecure.document_limits import document_limits, imaging_limits
 from medisecure.schedule import SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -182,6 +182,7 @@ STORAGES = {
     },
 }
 UPLOAD_MAX_BYTES, UPLOAD_HOURS, CLAMAV, SERVE_UNSCANNED = document_limits(env)
+IMAGES_RECOMPRESS, IMAGING_SECONDS, IMAGING_MEMORY = imaging_limits(env)
 STATIC_URL = "/static/"
 STATIC_ROOT = env.directory("STATIC_ROOT", DATA_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]

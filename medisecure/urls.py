@@ -16,6 +16,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("api/", include("medisecure.api")),
     path("screen/", include("appointments.urls")),
+    path("imaging/", include("documents.imaging.urls")),
     path("admin/", admin.site.urls),
     path("documents/", include("documents.urls")),
     path("files/parts/<str:token>", signed_part, name="signed-part"),

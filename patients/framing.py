@@ -10,6 +10,24 @@ from medisecure.kernel.errors import NotFound
 from patients.merged import follow
 
 
+def record_frame(
+    *, actor: User, patient_id: UUID, tab: str, page_title: str, resource: str, item: UUID | None = None
+) -> dict[str, Any]:
+    """The frame around a page of another app that shows what is in the record, behind the record's door: one entry in
+    the log, which names `resource` and `item`. Its template extends "admin/patients/patient/workspace.html" and fills
+    the block `page`. Raises `NotFound`, `Refused`."""
+    from patients.admin.workspace import open_workspace
+
+    workspace = open_workspace(actor=actor, patient_id=patient_id, tab=tab, clinical=resource, item=item)
+    return {
+        "workspace": workspace,
+        "workspace_base": "",
+        "page_title": page_title,
+        "title": workspace.banner.name,
+        "subtitle": None,
+    }
+
+
 def staff_frame(*, actor: User, patient_id: UUID, page_title: str, tab: str = "") -> dict[str, Any]:
     """What a page of Django's admin needs to stand in the frame, for `extra_context`; its template extends
     "admin/patients/patient/workspace.html". `tab`: the key of the tab that the page is.

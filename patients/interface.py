@@ -61,7 +61,7 @@ from patients.exporting import Resource as ExportResource
 from patients.exporting import Row as ExportRow
 from patients.exporting.fhir import Digits as fhir_digits  # noqa: N813 - read as a function: digits as a number
 from patients.exporting.fhir import practitioners as fhir_practitioners
-from patients.framing import staff_frame
+from patients.framing import record_frame, staff_frame
 from patients.imports import BATCH, RecordImport, Tally, UnknownReference
 from patients.incoming import (
     Incoming,
@@ -81,6 +81,7 @@ from patients.incoming import (
     too_long,
 )
 from patients.merged import follow, same_patient_ids
+from patients.naming import KnownNames, known_names, name_words
 from patients.notes import NoteFilter, NoteLine, NoteView, note_line, notes_of, open_note
 from patients.panels import Panel, register_patient_panel
 from patients.parts import Count, MergePart, PartPreview, register_merge_part
@@ -157,6 +158,7 @@ __all__ = [
     "IncomingSpecialty",
     "InsurerEntry",
     "InsurerInForce",
+    "KnownNames",
     "MergePart",
     "NewIdentifier",
     "NoteFilter",
@@ -194,11 +196,13 @@ __all__ = [
     "insurers_in_force",
     "invite_patient",
     "is_patients_side",
+    "known_names",
     "letter_url",
     "link_account",
     "make_choice",
     "may_read_record",
     "medical_record",
+    "name_words",
     "note_line",
     "notes_of",
     "open_duplicates",
@@ -214,6 +218,7 @@ __all__ = [
     "practitioner_for_user",
     "practitioners",
     "record_care_relation",
+    "record_frame",
     "record_number",
     "record_right_of",
     "records_in_care",

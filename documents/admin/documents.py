@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from documents import selectors, services
 from documents.admin.pages import DocumentPages, user_of
 from documents.forms import UploadForm
+from documents.imaging.admin import ImagingInstanceAdmin
 from documents.models import Document
 from documents.previews import PAGES, open_preview, preview_pages
 from documents.readers import is_served
@@ -28,6 +29,8 @@ from medisecure.audit.interface import record_access
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError
 from patients.interface import staff_frame, work_units
+
+__all__ = ["DocumentAdmin", "ImagingInstanceAdmin"]
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString

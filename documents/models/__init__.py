@@ -11,6 +11,20 @@ from documents.models.document import (
     Document,
     ScanState,
 )
+from documents.models.imaging import ImagingCopy, ImagingInstance, ImagingSeries, ImagingStudy
 from documents.models.upload import Upload
 
-__all__ = ["FILENAME_LENGTH", "TITLE_LENGTH", "Audience", "BucketName", "Category", "Document", "ScanState", "Upload"]
+__all__ = [
+    "FILENAME_LENGTH",
+    "TITLE_LENGTH",
+    "Audience",
+    "BucketName",
+    "Category",
+    "Document",
+    "ImagingCopy",
+    "ImagingInstance",
+    "ImagingSeries",
+    "ImagingStudy",
+    "ScanState",
+    "Upload",
+]

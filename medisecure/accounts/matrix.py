@@ -101,6 +101,13 @@ MATRIX: Final[tuple[Row, ...]] = (
     _row("documents", "list", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
     _row("documents", "read", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
     _row("documents", "add", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
+    _row("images", "list", yes=(*_PATIENTS, *_CARERS), refused=_OFFICES),
+    _row(
+        "images whose patient is in doubt",
+        "list",
+        yes=(V.DOCTOR_IN_CARE, V.DOCTOR),
+        refused=_but(V.DOCTOR_IN_CARE, V.DOCTOR),
+    ),
     _row("appointment", "read", yes=(*_PATIENTS, *_ON_VISIT, V.ADMINISTRATOR)),
     _row(
         "appointment",

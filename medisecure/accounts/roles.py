@@ -62,6 +62,9 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "appointments.book_for_others",
             "appointments.overbook",
             "documents.hold_document",
+            "documents.view_imaginginstance",
+            "documents.review_imaging",
+            "documents.deidentify_imaging",
         }
     ),
     Role.NURSE: frozenset(_CLINICAL | {"patients.write_record"}),

@@ -91,6 +91,10 @@ RESOURCES: Final[Words] = {
     "calendar-feed": pgettext_lazy("access log", "address of a calendar"),
     "document": pgettext_lazy("access log", "document"),
     "documents": pgettext_lazy("access log", "list of documents"),
+    "imaging-study": pgettext_lazy("access log", "images of an examination"),
+    "imaging-studies": pgettext_lazy("access log", "list of images"),
+    "image": pgettext_lazy("access log", "image whose patient is in doubt"),
+    "imaging-copy": pgettext_lazy("access log", "de-identified copy of images"),
     "invoice": pgettext_lazy("access log", "invoice"),
     "price": pgettext_lazy("access log", "price"),
     "stay": pgettext_lazy("access log", "stay in a unit"),
@@ -128,6 +132,7 @@ PURPOSES: Final[Words] = {
     "operations": pgettext_lazy("access log", "Running the system"),
     "right of access": pgettext_lazy("access log", "Right of access"),
     "right of erasure": pgettext_lazy("access log", "Right of erasure"),
+    "secondary use": pgettext_lazy("access log", "De-identified copy"),
     "oversight": pgettext_lazy("access log", "Protection of personal data"),
 }
 _BY_ROLE: Final = pgettext_lazy("access log", "by their role")

@@ -35,6 +35,8 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "waiting.offered": frozenset({"offer_id", "entry_id", "patient_id"}),
     "document.added": frozenset({"document_id", "patient_id", "category"}),
     "document.released": frozenset({"document_id", "patient_id"}),
+    "imaging.flagged": frozenset({"document_id", "patient_id"}),
+    "imaging.copy_ended": frozenset({"copy_id", "patient_id", "status"}),
     "invoice.issued": frozenset({"invoice_id", "patient_id"}),
     "invoice.written_off": frozenset({"invoice_id", "patient_id"}),
     "invoice.paid": frozenset({"invoice_id", "patient_id"}),

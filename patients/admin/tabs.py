@@ -46,6 +46,7 @@ TABS: Final = (
     Tab("vitals", _("Vital signs"), "patients_patient_vitals", may_read_record),
     Tab("notes", _("Notes"), "patients_patient_notes", may_read_record),
     Tab("documents", _("Documents"), "documents_document_patient", may_read_record),
+    Tab("images", _("Images"), "documents_images", may_read_record),
     Tab("merge", _("Merge"), "patients_patient_merge", may_merge),
 )
 

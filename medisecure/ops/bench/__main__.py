@@ -28,6 +28,8 @@ def arguments() -> argparse.Namespace:
     slots.add_argument("--days", type=int, default=30, help="how many days are asked for (default 30)")
     slots.add_argument("--visits", type=int, default=8, help="visits a day that each has already (default 8)")
     slots.add_argument("--rounds", type=int, default=40, help="how often to ask (default 40)")
+    previews = kinds.add_parser("previews", help="how long a worker takes to draw a CT slice")
+    previews.add_argument("--images", type=int, default=60, help="how many slices of each kind (default 60)")
     exports = kinds.add_parser("exports", help="how much memory and time an export of a list takes")
     exports.add_argument(
         "--rows", type=int, default=1_000_000, help="how many rows the long list has (default 1000000)"
@@ -43,6 +45,10 @@ def arguments() -> argparse.Namespace:
     if found.kind == "exports":
         if not 1 <= found.few < found.rows <= 1_048_575:
             parser.error("--few and --rows: whole numbers, the first one smaller, at most 1048575 (one sheet of Excel)")
+        return found
+    if found.kind == "previews":
+        if not 2 <= found.images <= 10_000:
+            parser.error("--images: a whole number from 2 to 10000")
         return found
     if found.kind == "slots":
         for name, most in (("practitioners", 200), ("days", 62), ("visits", 16), ("rounds", 10_000)):
@@ -127,7 +133,14 @@ def main() -> int:
 
         django.setup()
         call_command("migrate_all", verbosity=0)
-        {"search": _search, "slots": _slots, "exports": _exports, "uploads": _uploads}[asked.kind](asked)
+        kinds = {
+            "search": _search,
+            "slots": _slots,
+            "exports": _exports,
+            "uploads": _uploads,
+            "previews": _previews,
+        }
+        kinds[asked.kind](asked)
         connections.close_all()
     return 0
 
@@ -149,6 +162,19 @@ def _search(asked: argparse.Namespace) -> None:
     lines, p95 = search.table(taken)
     print(f"{connections[DEFAULT].display_name}, {asked.patients} patients, pages of {search.PAGE}:\n{lines}")
     print(f"overall p95 {p95:.1f} ms; the aim is under {search.LIMIT_MS:.0f} ms")
+
+
+def _previews(asked: argparse.Namespace) -> None:
+    from django.db import connections
+
+    from medisecure.kernel.databases import DEFAULT
+    from medisecure.ops.bench import previews
+
+    taken = {name: previews.measure(syntax, asked.images) for name, syntax in previews.SYNTAXES.items()}
+    lines, p95 = previews.table(taken)
+    size = f"{previews.SIZE} × {previews.SIZE}"
+    print(f"{connections[DEFAULT].display_name}, CT slices of {size}, {asked.images} of each kind:\n{lines}")
+    print(f"worst p95 {p95:.1f} ms; the aim is under {previews.LIMIT_MS:.0f} ms")
 
 
 def _slots(asked: argparse.Namespace) -> None:

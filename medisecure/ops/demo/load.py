@@ -28,11 +28,13 @@ from medisecure.kernel.errors import Conflict, Invalid
 from medisecure.kernel.pdf import render_pdf
 from medisecure.kernel.transactions import atomic
 from medisecure.notifications.interface import notify_user
+from medisecure.ops.demo import images
 from medisecure.ops.demo.people import DOCTORS, RESOURCES, SOURCE, TYPES, Doctor, around, identifiers, patients
 from medisecure.ops.demo.records import record_of
 from patients.interface import (
     Details,
     IncomingPatient,
+    PatientCard,
     RecordImport,
     link_account,
     patient_cards,
@@ -229,7 +231,8 @@ class Demo:
         return True
 
     def documents(self) -> int:
-        """Reports as PDF, and a real CT slice from pydicom's own test files."""
+        """Reports as PDF; invented images for the patient whose sign-in is printed; for another one a real CT slice
+        from pydicom's own test files, which carries another name, so that somebody must look at it."""
         ids, now, dice = self._ids("patients"), clock.now(), random.Random(7)
         cards = patient_cards(list(ids.values()))
         slice_path = get_testdata_file("CT_small.dcm", download=False)
@@ -264,7 +267,9 @@ class Demo:
                     category="report", content_type="application/pdf", content=pdf, created_at=day,
                 )  # fmt: skip
                 count += 1
-                if number % 40 == 0:
+                if number == 0:
+                    count += _images(patient_id, key, cards[patient_id], now - timedelta(days=12))
+                if number == 4:
                     import_document(
                         patient_id=patient_id, source=f"{SOURCE}:{key}:ct", title="Scanner, une coupe",
                         category="imaging", content_type="application/dicom", content=ct_slice, created_at=day,
@@ -373,3 +378,22 @@ def _status(dice: random.Random, start: datetime, end: datetime, now: datetime) 
 
 def load(say: Say) -> bool:
     return Demo(settings.DATA_DIR, say).load()
+
+
+def _images(patient_id: UUID, key: str, card: PatientCard, day: datetime) -> int:
+    family = card.full_name.split()[-1]
+    given = card.full_name.removesuffix(family).strip()
+    who = (f"{family}^{given}", f"{card.birth_date:%Y%m%d}" if card.birth_date else "")
+    found = [*images.scan(key, *who, day), images.radiograph(key, *who, day - timedelta(days=40))]
+    for number, content in enumerate(found):
+        last = number == len(found) - 1
+        import_document(
+            patient_id=patient_id,
+            source=f"{SOURCE}:{key}:image-{number}",
+            title="Radiographie du thorax" if last else f"Scanner thoracique, coupe {number + 1}",
+            category="imaging",
+            content_type="application/dicom",
+            content=content,
+            created_at=day - timedelta(days=40) if last else day,
+        )
+    return len(found)

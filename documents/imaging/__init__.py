@@ -1,0 +1,1 @@
+"""Images of DICOM files: what they show, of whom, and how they are kept."""

@@ -8,12 +8,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from billing import papers, selectors
+from billing import online, papers, selectors
 from billing.demo import ensure_price_list, seed_demo
 from billing.models import Invoice, Price
+from billing.online import CheckoutCard, answer_test_payment, checkout_card, test_payment
 from billing.reporting import Invoiced, Received, Revenue, revenue
 from billing.services import create_price, credit_cents, price_files
+from billing.services.bank_files import apply as apply_bank_file
+from billing.services.bank_files import plan as plan_bank_file
+from billing.services.checkouts import Started, start_checkout
 from billing.services.price_files import apply as apply_prices
+from billing.services.price_files import decode as read_bank_file
 from billing.services.price_files import decode as read_price_file
 from billing.services.price_files import plan as plan_prices
 from billing.verification import Finding as InvoiceFinding
@@ -27,6 +32,7 @@ from medisecure.kernel.errors import NotFound
 from patients.interface import side_of
 
 __all__ = [
+    "CheckoutCard",
     "InvoiceCard",
     "InvoiceFinding",
     "InvoiceLine",
@@ -37,7 +43,11 @@ __all__ = [
     "Received",
     "Revenue",
     "ShareLine",
+    "Started",
+    "answer_test_payment",
+    "apply_bank_file",
     "apply_prices",
+    "checkout_card",
     "create_price",
     "credit_of",
     "ensure_price_list",
@@ -46,10 +56,15 @@ __all__ = [
     "invoice_pdf_url",
     "invoices_for_patient",
     "issued_count",
+    "pays_online",
+    "plan_bank_file",
     "plan_prices",
+    "read_bank_file",
     "read_price_file",
     "revenue",
     "seed_demo",
+    "start_checkout",
+    "test_payment",
     "verify_invoices",
 ]
 
@@ -238,3 +253,8 @@ def invoice_pdf_url(*, actor: User, invoice_id: UUID) -> str:
 def export_prices() -> Iterator[str]:
     """The whole price list as CSV, line by line."""
     return price_files.export(Price.objects.order_by("code", "valid_from").iterator())
+
+
+def pays_online() -> bool:
+    """Whether there is a payment provider."""
+    return online.available()

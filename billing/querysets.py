@@ -24,6 +24,7 @@ OPEN_COLUMNS: Final = frozenset(
         "paid_cents",
         "written_off_cents",
         "paid_at",
+        "sent_at",
         "seal",
         "pdf_key",
         "pdf_sha256",

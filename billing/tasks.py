@@ -86,6 +86,13 @@ def make_paper(event: Event) -> None:
     services.make_pdf(event.uuid("invoice_id"))
 
 
+@consumer("invoice.issued", database=BILLING, queue="billing")
+def note_sending(event: Event) -> None:
+    """Whoever has a mail address is told by `announce`; the others wait in the clerk's worklist for the post."""
+    if patient_card(event.uuid("patient_id")).mail_address:
+        Invoice.objects.filter(id=event.uuid("invoice_id"), sent_at=None).update(sent_at=clock.now())
+
+
 @consumer("invoice.issued", database=DEFAULT, queue="mail")
 def announce(event: Event) -> None:
     """Tell the patient, by mail and in the portal. The link leads to the portal's page, which is there at once, and not

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from medisecure.env import Url
+from medisecure.env import Env, Url
+
+#: What `BILLING_SELLER` must name.
+SELLER: Final[dict[str, type]] = dict.fromkeys(
+    ("name", "siret", "vat_number", "finess", "phone", "email", "iban", "bic"), str
+) | {"lines": list}
 
 
 def sqlite(path: Path) -> dict[str, Any]:
@@ -137,3 +143,17 @@ def cache(url: Url | None, folder: Path) -> dict[str, Any]:
         # Culling removes at random, revoked tokens too: the bound is far above what one machine keeps at a time.
         "OPTIONS": {"MAX_ENTRIES": 50_000},
     }
+
+
+def payments(env: Env, embedded_secret: str) -> tuple[str, str]:
+    """(provider, secret of its callbacks). "local-test" moves no money and is for trying: the embedded start has it,
+    with a secret of `embedded_secret`; on servers nobody takes payments online unless told otherwise."""
+    name = env.choice("PAYMENT_PROVIDER", "local-test" if embedded_secret else "none", ("none", "local-test"))
+    if name == "none":
+        return "", ""
+    secret = env.text("PAYMENT_CALLBACK_SECRET")
+    if not secret and embedded_secret:
+        secret = hashlib.sha256(f"payment-callbacks:{embedded_secret}".encode()).hexdigest()
+    if len(secret) < 32:
+        env.refuse("PAYMENT_CALLBACK_SECRET", "must be set to at least 32 characters once PAYMENT_PROVIDER names one")
+    return name, secret

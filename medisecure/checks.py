@@ -78,4 +78,12 @@ def production_is_whole(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
         )
     if not settings.STAFF_MFA_REQUIRED:
         found.append(Error("STAFF_MFA is optional.", hint="Set STAFF_MFA=required.", id="medisecure.E005"))
+    if settings.PAYMENT_PROVIDER == "local-test":
+        found.append(
+            Error(
+                "PAYMENT_PROVIDER is the one for trying.",
+                hint="Anybody could mark an invoice as paid on its page. Set PAYMENT_PROVIDER=none.",
+                id="medisecure.E006",
+            )
+        )
     return found

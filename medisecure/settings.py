@@ -286,10 +286,9 @@ WAITING_OFFER_MINUTES = env.integer("WAITING_OFFER_MINUTES", 120, low=15, high=2
 WAITING_OFFER_HOURS = env.hours("WAITING_OFFER_HOURS", (8, 20))
 
 #: Who issues the invoices (CGI, annexe II, art. 242 nonies A); None: the invented hospital of billing/legal.py.
-BILLING_SELLER = env.mapping(
-    "BILLING_SELLER",
-    dict.fromkeys(("name", "siret", "vat_number", "finess", "phone", "email", "iban", "bic"), str) | {"lines": list},
-)
+BILLING_SELLER = env.mapping("BILLING_SELLER", backends.SELLER)
+#: Who takes payments online ("" for nobody), and what its callbacks are signed with.
+PAYMENT_PROVIDER, PAYMENT_CALLBACK_SECRET = backends.payments(env, SECRET_KEY if EMBEDDED else "")
 
 # --- API --------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = api_settings.REST_FRAMEWORK | {"NUM_PROXIES": PROXIES}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from billing.admin.bank import BankLineAdmin
 from billing.admin.invoices import InvoiceAdmin
 from billing.admin.prices import PriceAdmin
 
-__all__ = ["InvoiceAdmin", "PriceAdmin"]
+__all__ = ["BankLineAdmin", "InvoiceAdmin", "PriceAdmin"]

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -22,7 +22,7 @@ from billing import rules, selectors, services
 from billing.admin.forms import DraftForm, ItemFormSet
 from billing.admin.inlines import DraftItems, IssuedItems, Refunds, Shares, Uses, WriteOffs, actor_of
 from billing.admin.pages import PageViews
-from billing.models import Invoice
+from billing.models import Invoice, InvoiceShare
 from medisecure.kernel import clock
 from medisecure.kernel.errors import DomainError
 from medisecure.kernel.formats import format_cents
@@ -44,19 +44,33 @@ class Worklist(admin.SimpleListFilter):
     parameter_name = "worklist"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
-        return (("to-issue", _("To issue")), ("unpaid", _("Unpaid")), ("overdue", _("Overdue")))
+        return (
+            ("to-issue", _("To issue")),
+            ("to-send", _("To send")),
+            ("unpaid", _("Unpaid")),
+            ("overdue", _("Overdue")),
+            ("overdue-insurers", _("Insurers overdue")),
+        )
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        late = queryset.filter(status=Invoice.Status.ISSUED, kind=Invoice.Kind.INVOICE, due_date__lt=clock.today())
         match self.value():
             case "to-issue":
                 return queryset.filter(status=Invoice.Status.DRAFT)
+            case "to-send":
+                return queryset.exclude(number=None).filter(sent_at=None)
             case "unpaid":
                 return queryset.filter(status=Invoice.Status.ISSUED, kind=Invoice.Kind.INVOICE)
             case "overdue":
-                return queryset.filter(
-                    status=Invoice.Status.ISSUED, kind=Invoice.Kind.INVOICE, due_date__lt=clock.today()
-                )
+                return late.filter(_owed_by(rules.Payer.PATIENT))
+            case "overdue-insurers":
+                return late.filter(_owed_by(*rules.INSURERS))
         return queryset
+
+
+def _owed_by(*payers: rules.Payer) -> Exists:
+    rows = InvoiceShare.objects.filter(invoice=OuterRef("id"), payer__in=payers)
+    return Exists(rows.filter(amount_cents__gt=F("paid_cents") + F("written_off_cents")))
 
 
 @admin.register(Invoice)
@@ -302,6 +316,7 @@ class InvoiceAdmin(PageViews, admin.ModelAdmin[Invoice]):
         pages = (
             ("issue", self.issue_view),
             ("payment", self.payment_view),
+            ("sent", self.sent_view),
             ("credit-use", self.credit_use_view),
             ("refund", self.refund_view),
             ("write-off", self.write_off_view),

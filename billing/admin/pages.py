@@ -30,6 +30,7 @@ from billing.admin.money_forms import (
     refundable,
 )
 from billing.models import Invoice
+from billing.services.sending import mark_sent
 from medisecure.accounts.models import User
 from medisecure.kernel.errors import DomainError, NotFound
 from medisecure.kernel.formats import format_cents
@@ -62,6 +63,8 @@ class PageViews:
             found.append(("payment", _("Take a payment")))
         if invoice.pdf_key:
             found.append(("pdf", _("PDF")))
+            if invoice.sent_at is None and may("billing.issue_invoice"):
+                found.append(("sent", _("Note as sent")))
         held = services.credit_cents(invoice.patient_id) if may("billing.take_payment") and invoice.is_open else 0
         if held and invoice.balance_cents:
             found.append(("credit-use", _("Use credit")))
@@ -122,6 +125,22 @@ class PageViews:
             text=_("A payment that was recorded cannot be changed."),
             button=_("Record the payment"),
             form_class=PaymentForm,
+            act=act,
+        )
+
+    def sent_view(self, request: HttpRequest, invoice_id: UUID) -> HttpResponse:
+        def act(actor: User, form: Any) -> tuple[UUID, str]:
+            mark_sent(actor=actor, invoice_id=invoice_id)
+            return invoice_id, gettext("It was noted as sent.")
+
+        return self._ask(
+            request,
+            invoice_id,
+            permission="billing.issue_invoice",
+            title=_("Was the paper posted?"),
+            text=_("The patient has no mail address. Print the PDF and post it; then it leaves the worklist."),
+            button=_("It was posted"),
+            form_class=ConfirmForm,
             act=act,
         )
 
@@ -253,7 +272,7 @@ class PageViews:
         if not actor.has_perm(permission):
             raise PermissionDenied
         lines: Sequence[str] = ()
-        about = {"invoice": invoice} if issubclass(form_class, MoneyForm) else {}
+        about: dict[str, Any] = {"invoice": invoice} if issubclass(form_class, MoneyForm) else {}
         if request.method == "POST":
             form = form_class(request.POST, **about)
             if form.is_valid():

@@ -7,6 +7,8 @@ them is frozen in `snapshot` when it is issued.
 
 from __future__ import annotations
 
+from billing.models.bank import BankLine
+from billing.models.checkouts import Checkout, ProviderEvent
 from billing.models.course import InboxEntry, MergeMove, OutboxEvent, PatientMerge
 from billing.models.invoices import PAYERS, Invoice, InvoiceCounter, InvoiceItem, InvoiceShare
 from billing.models.payments import Allocation, Payment, Refund, WriteOff
@@ -15,6 +17,8 @@ from billing.models.prices import Price
 __all__ = [
     "PAYERS",
     "Allocation",
+    "BankLine",
+    "Checkout",
     "InboxEntry",
     "Invoice",
     "InvoiceCounter",
@@ -25,6 +29,7 @@ __all__ = [
     "PatientMerge",
     "Payment",
     "Price",
+    "ProviderEvent",
     "Refund",
     "WriteOff",
 ]

@@ -90,6 +90,8 @@ class Invoice(Model):
     snapshot = models.JSONField(null=True, blank=True)
     #: Over this invoice and the one before it: see `billing.seals`. Empty on a draft.
     seal = models.CharField(_("seal"), max_length=64, blank=True, default="", editable=False)
+    #: When it went to the patient: by mail at once, else when somebody has posted it.
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     pdf_key = models.CharField(max_length=200, blank=True)
     pdf_sha256 = models.CharField(max_length=64, blank=True)
 

@@ -297,10 +297,10 @@ def _price(line: Line) -> Price | None:
     borne = {name: _rate(cells[name]) if cells[name] else 0 for name in ("mandatory", "complementary")}
     for name in [name for name, rate in borne.items() if rate is None]:
         line.faults.append((name, _("Write a percentage from 0 to 100, as in 70, or nothing.")))
-    begin = _day(cells["valid_from"])
+    begin = day_of(cells["valid_from"])
     if begin is None:
         line.faults.append(("valid_from", _("Write a day as in 2026-01-31.")))
-    end = _day(cells["valid_until"]) if cells["valid_until"] else None
+    end = day_of(cells["valid_until"]) if cells["valid_until"] else None
     if cells["valid_until"] and end is None:
         line.faults.append(("valid_until", _("Write a day as in 2026-01-31, or nothing.")))
     for name in ("code", "label_fr", "label_en", "appointment_type"):
@@ -356,7 +356,7 @@ def _rates() -> str:
     return ", ".join(f"{Decimal(rate).scaleb(-2).normalize():f}" for rate in rules.VAT_RATES)
 
 
-def _day(text: str) -> date | None:
+def day_of(text: str) -> date | None:
     if match := _ISO.fullmatch(text):
         year, month, day = match.groups()
     elif match := _FRENCH.fullmatch(text):

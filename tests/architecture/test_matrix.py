@@ -226,6 +226,7 @@ OTHERS: Final[Mapping[str, str]] = {
     r"admin/\w+/\w+/<path:object_id>/(history/|delete/|change/)?": "Django's own: the change page's door, or none",
     r"admin/appointments/(appointment|appointmenttype|leave|resource|calendar)/.*": "agenda and calendars: rows",
     r"admin/appointments/(waitingscreen|waitingentry|calendarfeed)/.*": "screens, waiting, feeds: tests/appointments",
+    r"api/(payment-callbacks/<str:provider>|invoices/<uuid:invoice_id>/checkout)": "tests/billing/test_checkouts.py",
     r"api/(payments(/.*)?|invoices/<uuid:invoice_id>/(use-credit|write-offs))": "tests/billing/test_corrections.py",
     r"admin/billing/.*": "invoices and prices: tests/billing/test_admin.py",
     r"admin/patients/erasurerequest/.*": "the privacy officer’s: tests/patients/test_erasure.py",

@@ -77,7 +77,8 @@ def test_an_issued_invoice_gets_its_paper_once(issued: MakeInvoice) -> None:
         give(Event(event_id, "invoice.issued", dict(event.payload)))
     again = Invoice.objects.get(id=found.id)
     assert (again.pdf_key, again.version) == (key, found.version)
-    assert InboxEntry.objects.filter(event_id=event.id).count() == 1
+    # The paper, and that it was sent.
+    assert InboxEntry.objects.filter(event_id=event.id).count() == 2
 
 
 def test_a_worker_killed_after_storing_leaves_one_paper(issued: MakeInvoice, monkeypatch: pytest.MonkeyPatch) -> None:

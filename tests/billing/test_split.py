@@ -11,6 +11,8 @@ from unittest.mock import patch
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connections
+from django.test import Client
+from django.urls import reverse
 
 from billing import rules, seals
 from billing.interface import invoice_card, invoices_for_patient
@@ -38,7 +40,7 @@ from patients.interface import Details, InsurerEntry, PatientCard, save_patient
 from patients.models import Patient
 from tests.billing.fixtures import MakeInvoice
 from tests.cast import ALL_DATABASES
-from tests.support import api
+from tests.support import api, deliver_events
 
 pytestmark = pytest.mark.django_db(databases=ALL_DATABASES)
 
@@ -299,3 +301,32 @@ def test_rates_above_the_whole_are_refused(carol: User, asha_card: PatientCard) 
         create_draft(actor=carol, patient_id=asha_card.id, lines=[line])
     assert set(caught.value.errors) == {"lines.0.complementary_rate"}
     assert rules.WHOLE == 10_000
+
+
+# --- worklists --------------------------------------------------------------------------------------------------------
+def test_the_worklists_part_what_is_to_do(
+    carol: User, rita: User, asha_card: PatientCard, draft: MakeInvoice, issued: MakeInvoice, monkeypatch: Any
+) -> None:
+    drafted, unpaid = draft(), issued()
+    insure(rita, asha_card, FUND, MUTUAL)
+    shared = issued(lines=[CARE])
+    client = Client()
+    client.force_login(carol, backend="allauth.account.auth_backends.AuthenticationBackend")
+
+    def listed(worklist: str) -> set[Any]:
+        answer = client.get(reverse("admin:billing_invoice_changelist") + f"?worklist={worklist}")
+        return {row.id for row in answer.context_data["cl"].result_list}
+
+    assert listed("to-issue") == {drafted.id}
+    assert listed("to-send") == {unpaid.id, shared.id}
+    # Told by mail, so not for the post; the one without an address waits.
+    deliver_events()
+    assert listed("to-send") == set()
+    Invoice.objects.filter(id=unpaid.id).update(sent_at=None)
+    sent = reverse("admin:billing_invoice_sent", args=[unpaid.id])
+    assert listed("to-send") == {unpaid.id}
+    assert client.post(sent).status_code == 302
+    assert listed("to-send") == set()
+    assert listed("overdue") == listed("overdue-insurers") == set()
+    monkeypatch.setattr("billing.admin.invoices.clock.today", lambda: date(2099, 1, 1))
+    assert (listed("overdue"), listed("overdue-insurers")) == ({unpaid.id}, {shared.id})

@@ -10,15 +10,28 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.interface import InvoiceCard, invoice_card, invoice_pdf_url, invoices_for_patient
-from medisecure.kernel.errors import Conflict, NotFound
+from billing.interface import (
+    InvoiceCard,
+    answer_test_payment,
+    checkout_card,
+    credit_of,
+    invoice_card,
+    invoice_pdf_url,
+    invoices_for_patient,
+    pays_online,
+    start_checkout,
+    test_payment,
+)
+from medisecure.kernel.errors import Conflict, DomainError, NotFound
 from medisecure.portal.people import crumbs, for_patient, reader
 
 INVOICES_A_PAGE = 20
 #: As many of a patient's invoices as the pages reach back.
 REACH = 1000
+#: Every five seconds, this often.
+LOOKS = 12
 
 
 @require_safe
@@ -30,6 +43,9 @@ def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         "area": "invoices",
         "page": Paginator(cards, INVOICES_A_PAGE).get_page(request.GET.get("page")),
         "due_cents": sum(card.balance_cents for card in cards),
+        "insurers_cents": sum(card.insurers_balance_cents for card in cards),
+        "credit_cents": credit_of(actor=reader(request), patient_id=patient_id),
+        "online": pays_online(),
     }
     return render(request, "portal/invoices.html", context)
 
@@ -50,8 +66,57 @@ def detail(request: HttpRequest, patient_id: UUID, invoice_id: UUID) -> HttpResp
         "crumbs": crumbs((_("My invoices"), reverse("invoices")), (invoice.number, "")),
         "area": "invoices",
         "invoice": invoice,
+        "online": pays_online(),
     }
     return render(request, "portal/invoice.html", context)
+
+
+@require_POST
+@for_patient
+def pay(request: HttpRequest, patient_id: UUID, invoice_id: UUID) -> HttpResponse:
+    """To the payment provider; it is paid when the provider has called back."""
+    _own(request, patient_id, invoice_id)
+    try:
+        started = start_checkout(actor=reader(request), invoice_id=invoice_id)
+    except NotFound:
+        raise
+    except DomainError as error:
+        messages.warning(request, error.message)
+        return redirect("invoice", invoice_id=invoice_id)
+    return HttpResponseRedirect(started.url)
+
+
+@require_safe
+@for_patient
+def payment(request: HttpRequest, patient_id: UUID, invoice_id: UUID, checkout_id: UUID) -> HttpResponse:
+    """Back from the provider. What is shown is what the provider has told us, and that may take a moment."""
+    invoice = _own(request, patient_id, invoice_id)
+    checkout = checkout_card(actor=reader(request), checkout_id=checkout_id)
+    if checkout.invoice_id != invoice_id:
+        raise NotFound
+    # The page asks again by itself for a minute, and then leaves it to the reader.
+    look = request.GET.get("look", "")
+    looks = int(look) if look.isascii() and look.isdigit() and len(look) < 4 else 0
+    context = {
+        "crumbs": crumbs((_("My invoices"), reverse("invoices")), (invoice.number, ""), (_("Online payment"), "")),
+        "area": "invoices",
+        "invoice": invoice,
+        "checkout": checkout,
+        "next_look": looks + 1 if checkout.status == "open" and looks < LOOKS else 0,
+    }
+    return render(request, "portal/invoice_payment.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_patient
+def test_provider(request: HttpRequest, patient_id: UUID, checkout_id: UUID) -> HttpResponse:
+    """The page of the provider for trying; it is not there with another one."""
+    checkout = test_payment(actor=reader(request), checkout_id=checkout_id)
+    if request.method == "POST":
+        answer_test_payment(checkout=checkout, paid=request.POST.get("outcome") == "paid")
+        return redirect("invoice-payment", invoice_id=checkout.invoice_id, checkout_id=checkout.id)
+    context = {"crumbs": crumbs((_("Test payment"), "")), "area": "invoices", "checkout": checkout}
+    return render(request, "portal/test_payment.html", context)
 
 
 @require_safe

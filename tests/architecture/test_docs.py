@@ -85,7 +85,8 @@ def _described() -> set[str]:
 
 def _read_by_code() -> set[str]:
     text = "".join(
-        _read(ROOT / "medisecure" / name) for name in ("settings.py", "access_times.py", "document_limits.py")
+        _read(ROOT / "medisecure" / name)
+        for name in ("settings.py", "access_times.py", "backends.py", "document_limits.py")
     )
     found = set(re.findall(r"\benv\.\w+\(\s*\"([A-Z][A-Z0-9_]*)\"", text))
     gunicorn = _read(ROOT / "deploy" / "gunicorn.conf.py")

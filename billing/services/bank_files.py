@@ -35,7 +35,7 @@ from medisecure.kernel.errors import Invalid, Refused, Stale
 from medisecure.kernel.money import to_cents
 from medisecure.kernel.transactions import transactional
 
-__all__ = ["Outcome", "Plan", "apply", "decode", "plan", "refused_lines"]
+__all__ = ["MOST_BYTES", "Outcome", "Plan", "apply", "decode", "plan", "refused_lines"]
 
 MOST_LINES: Final = 2_000
 _NAMES: Final[Mapping[str, frozenset[str]]] = {
@@ -183,6 +183,8 @@ def pay(
 
 
 def _keep(line: Line, status: str, payment: Payment | None) -> None:
+    if line.day is None:
+        raise ValueError("a line without a day is refused and not kept")
     BankLine.objects.create(
         fingerprint=line.fingerprint,
         booked_on=line.day,

@@ -314,7 +314,7 @@ def test_the_worklists_part_what_is_to_do(
     client.force_login(carol, backend="allauth.account.auth_backends.AuthenticationBackend")
 
     def listed(worklist: str) -> set[Any]:
-        answer = client.get(reverse("admin:billing_invoice_changelist") + f"?worklist={worklist}")
+        answer: Any = client.get(reverse("admin:billing_invoice_changelist") + f"?worklist={worklist}")
         return {row.id for row in answer.context_data["cl"].result_list}
 
     assert listed("to-issue") == {drafted.id}

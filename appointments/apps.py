@@ -9,7 +9,7 @@ class AppointmentsConfig(AppConfig):
     verbose_name = _("Appointments")
 
     def ready(self) -> None:
-        from appointments.messages import offer_claim_holds, visit_claim_holds
+        from appointments.messages import true_offer_claims, true_visit_claims
         from appointments.panel import attendance, booking
         from appointments.triggers import GUARD
         from medisecure.notifications.interface import register_claim
@@ -18,8 +18,8 @@ class AppointmentsConfig(AppConfig):
         GUARD.connect(self)
         register_patient_panel("booking", booking)
         register_patient_panel("attendance", attendance)
-        register_claim("appointment", visit_claim_holds)
-        register_claim("offer", offer_claim_holds)
+        register_claim("appointment", true_visit_claims)
+        register_claim("offer", true_offer_claims)
 
         from appointments.erasing import HOLDER
         from appointments.exporting import SECTION

@@ -7,7 +7,7 @@ once for each key. Another one, such as push to a phone, is one more function in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -117,15 +117,17 @@ def visit_claim(appointment: Appointment, what: str) -> str:
     return f"appointment:{appointment.id}:{appointment.sequence}:{what}"
 
 
-def visit_claim_holds(claim: str) -> bool:
-    """Asked when the mail is handed over: is what it says of the visit still so?"""
-    _word, appointment_id, sequence, what, *reader = claim.split(":")
-    appointment = Appointment.objects.filter(id=UUID(appointment_id)).first()
-    return (
-        appointment is not None
-        and visit_is(appointment, what, int(sequence))
-        and _still_told(appointment.patient_id, appointment.booked_by, "".join(reader))
-    )
+def true_visit_claims(claims: Collection[str]) -> list[str]:
+    """Asked when messages are handed over: of which ones is what they say of the visit still so?"""
+    said = {claim: claim.split(":") for claim in claims}
+    visits = Appointment.objects.in_bulk([UUID(words[1]) for words in said.values()])
+    return [
+        claim
+        for claim, (_word, visit_id, sequence, what, *reader) in said.items()
+        if (visit := visits.get(UUID(visit_id))) is not None
+        and visit_is(visit, what, int(sequence))
+        and _still_told(visit.patient_id, visit.booked_by, "".join(reader))
+    ]
 
 
 def visit_telling(appointment: Appointment, what: str, to: Addressee, key: str) -> Telling:
@@ -164,13 +166,17 @@ def offer_is_open(offer: WaitingOffer | None) -> bool:
     return offer is not None and offer.status == WaitingOffer.Status.OPEN and offer.expires > clock.now()
 
 
-def offer_claim_holds(claim: str) -> bool:
-    """Asked when the mail is handed over: can the offer still be accepted?"""
-    _word, offer_id, *reader = claim.split(":")
-    offer = WaitingOffer.objects.filter(id=UUID(offer_id)).first()
-    return (
-        offer is not None and offer_is_open(offer) and _still_told(offer.patient_id, asked_by(offer), "".join(reader))
-    )
+def true_offer_claims(claims: Collection[str]) -> list[str]:
+    """Asked when messages are handed over: which offers can still be accepted?"""
+    said = {claim: claim.split(":") for claim in claims}
+    offers = WaitingOffer.objects.in_bulk([UUID(words[1]) for words in said.values()])
+    return [
+        claim
+        for claim, (_word, offer_id, *reader) in said.items()
+        if (offer := offers.get(UUID(offer_id))) is not None
+        and offer_is_open(offer)
+        and _still_told(offer.patient_id, asked_by(offer), "".join(reader))
+    ]
 
 
 def asked_by(offer: WaitingOffer) -> UUID | None:

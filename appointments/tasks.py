@@ -72,12 +72,13 @@ def mail_reminder(event: Event) -> None:
     appointment = Appointment.objects.filter(id=event.uuid("appointment_id")).first()
     hours = event.integer("hours")
     if appointment is not None and appointment.start > reminder_rules.window(clock.now(), hours)[0]:
-        _tell(event, "reminder")
+        _tell(event, "reminder", appointment)
 
 
-def _tell(event: Event, what: str) -> None:
+def _tell(event: Event, what: str, appointment: Appointment | None = None) -> None:
     """Promise the message, unless a later event has made this one untrue: then that one's tells it all."""
-    appointment = Appointment.objects.filter(id=event.uuid("appointment_id")).first()
+    if appointment is None:
+        appointment = Appointment.objects.filter(id=event.uuid("appointment_id")).first()
     if appointment is None or not messages.visit_is(appointment, what, event.integer("sequence")):
         return
     for reader in messages.readers_of(appointment.patient_id, appointment.booked_by):

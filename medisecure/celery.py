@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -55,6 +56,17 @@ def declare_dead_letters(sender: Any = None, **kwargs: Any) -> None:
             ).bind(connection.default_channel).declare()
 
 
+@signals.task_prerun.connect
+def renew_connections(**kwargs: Any) -> None:
+    """Between tasks a connection is kept, as between requests: closed when it is too old, or was left broken. Celery
+    itself would make new ones for every task (settings: CELERY_DB_REUSE_MAX)."""
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        if connection.vendor != "sqlite" or connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()
+
+
 @signals.worker_process_init.connect
 def drop_inherited_connections(**kwargs: Any) -> None:
     """A pool process must not share its parent's sockets: MongoDB's client is not safe across a fork."""
@@ -65,3 +77,5 @@ def drop_inherited_connections(**kwargs: Any) -> None:
             connection.close_pool()  # type: ignore[attr-defined]
         else:
             connection.close()
+    # What was loaded before the fork stays for good: the collector need not look through it again and again.
+    gc.freeze()

@@ -6,6 +6,7 @@ backups. `CATALOGUE` is the whole list of what may be sent, and `emit` refuses a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,6 +116,7 @@ def consumer_named(name: str) -> Consumer:
     return _consumers[name]
 
 
+@functools.cache
 def _load() -> None:
     # Publishers run in web processes too, where Celery does not import the tasks modules by itself.
     autodiscover_modules("tasks")

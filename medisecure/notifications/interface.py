@@ -14,7 +14,7 @@ from django.utils import translation
 
 from medisecure.kernel import clock
 from medisecure.kernel.databases import DEFAULT
-from medisecure.kernel.transactions import atomic, on_commit
+from medisecure.kernel.transactions import on_commit
 from medisecure.notifications.kinds import SENTENCES
 from medisecure.notifications.models import Message, Notice
 from medisecure.notifications.services import register_claim
@@ -31,6 +31,7 @@ __all__ = [
     "queue_plain_mail",
     "register_claim",
     "rows_about",
+    "sent_at_by_key",
     "unread_count",
 ]
 
@@ -110,27 +111,31 @@ def queue_plain_mail(
     """Promise one mail whose words are made already; `kind` says in the log of mails what it was. Else `queue_mail`."""
     if not to_email:
         return False
-    with atomic(DEFAULT):
-        message, created = Message.objects.get_or_create(
-            dedupe_key=dedupe_key,
-            defaults={
-                "user_id": user_id,
-                "thread": thread,
-                "claim": claim,
-                "to_email": to_email,
-                "language": language,
-                "template": kind,
-                "subject": " ".join(subject.split())[: _longest("subject")],
-                "text": text,
-                "html": html,
-                "attachments": [
-                    {"name": item.name, "type": item.content_type, "content": item.content} for item in attachments
-                ],
-            },
-        )
-        if created:
-            on_commit(DEFAULT, lambda: _nudge(message.id), robust=True)
-    return created
+    message = Message(
+        dedupe_key=dedupe_key,
+        user_id=user_id,
+        thread=thread,
+        claim=claim,
+        to_email=to_email,
+        language=language,
+        template=kind,
+        subject=" ".join(subject.split())[: _longest("subject")],
+        text=text,
+        html=html,
+        attachments=[{"name": item.name, "type": item.content_type, "content": item.content} for item in attachments],
+    )
+    if not _insert(message):
+        return False
+    on_commit(DEFAULT, _nudge, robust=True)
+    return True
+
+
+def _insert(row: Message | Notice) -> bool:
+    """Write the row unless one with its `dedupe_key` is there. Two statements, and no savepoint: PostgreSQL and SQLite
+    both skip the conflict, also with a transaction that has not committed yet."""
+    model = type(row)
+    model._default_manager.bulk_create([row], ignore_conflicts=True)
+    return model._default_manager.filter(id=row.id).exists()
 
 
 def _longest(field: str) -> int | None:
@@ -138,10 +143,10 @@ def _longest(field: str) -> int | None:
     return longest
 
 
-def _nudge(message_id: UUID) -> None:
+def _nudge() -> None:
     from medisecure.notifications.tasks import nudge_sender
 
-    nudge_sender(message_id)
+    nudge_sender()
 
 
 def notify_user(*, dedupe_key: str, user_id: UUID | None, kind: str, url: str = "") -> bool:
@@ -150,10 +155,7 @@ def notify_user(*, dedupe_key: str, user_id: UUID | None, kind: str, url: str = 
         raise ValueError(f"unknown kind of notice {kind!r}")
     if user_id is None:
         return False
-    _notice, created = Notice.objects.get_or_create(
-        dedupe_key=dedupe_key, defaults={"user_id": user_id, "kind": kind, "url": url}
-    )
-    return created
+    return _insert(Notice(dedupe_key=dedupe_key, user_id=user_id, kind=kind, url=url))
 
 
 def notices_for(user_id: UUID, *, limit: int = 50) -> list[NoticeLine]:
@@ -185,6 +187,15 @@ def erase_about(user_id: UUID) -> int:
 
 def count_about(user_id: UUID) -> int:
     return Notice.objects.filter(user_id=user_id).count() + Message.objects.filter(user_id=user_id).count()
+
+
+def sent_at_by_key(keys: Sequence[str]) -> dict[str, datetime]:
+    """When each of the promised messages left, of those that have."""
+    found: dict[str, datetime] = {}
+    for start in range(0, len(keys), 500):
+        rows = Message.objects.filter(dedupe_key__in=keys[start : start + 500], status=Message.Status.SENT)
+        found |= {key: at for key, at in rows.values_list("dedupe_key", "sent_at") if at is not None}
+    return found
 
 
 def unread_count(user_id: UUID) -> int:

@@ -20,7 +20,7 @@ from medisecure.accounts.models import User
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.ids import new_id
 from medisecure.kernel.transactions import atomic
-from medisecure.notifications import services
+from medisecure.notifications import services, tasks
 from medisecure.notifications.interface import (
     Attachment,
     mark_read,
@@ -163,6 +163,71 @@ def test_a_mail_whose_sender_died_is_taken_up_when_the_claim_has_expired(monkeyp
         assert services.due() == [message_id]
         (sent,) = send_mails()
     assert str(message_id) in sent["Message-ID"]
+
+
+def test_a_batch_goes_over_one_connection_and_asks_the_database_once(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    real, opened = services.get_connection, []
+
+    def counted() -> Any:
+        opened.append(real())
+        return opened[-1]
+
+    monkeypatch.setattr(services, "get_connection", counted)
+    asked: list[int] = []
+
+    def true_of(claims: Any) -> Any:
+        asked.append(len(claims))
+        return claims
+
+    monkeypatch.setitem(services._claims, "some", true_of)
+    for number in range(6):
+        promise(str(number))
+    Message.objects.update(claim="some:1", thread="t")
+    # The claim's five (two of them savepoints), the threads, and for each mail its mark; two more ask for an empty end.
+    with django_assert_num_queries(5 + 6):
+        assert services.send_due() == 6
+    assert (len(opened), asked) == (1, [1])
+
+
+def test_an_error_costs_one_mail_of_the_batch_and_a_new_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        promise(str(number), to=f"p{number}@example.org")
+    real = EmailMultiAlternatives.send
+
+    def second_fails(self: EmailMultiAlternatives, fail_silently: bool = False) -> int:
+        if self.to == ["p1@example.org"]:
+            raise smtplib.SMTPServerDisconnected
+        return real(self, fail_silently)
+
+    monkeypatch.setattr(EmailMultiAlternatives, "send", second_fails)
+    assert services.send_due() == 2
+    assert [row.status for row in Message.objects.order_by("id")] == ["sent", "queued", "sent"]
+
+
+def test_what_a_slow_mail_server_leaves_of_a_batch_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    promise("1")
+    promise("2")
+    with monkeypatch.context() as slow:
+        slow.setattr(services, "PATIENCE", timedelta(seconds=-1))
+        assert services.send_due() == 0
+    assert {(row.status, row.attempts) for row in Message.objects.all()} == {("queued", 0)}
+    assert services.send_due() == 2
+
+
+def test_mails_that_are_promised_together_ask_for_the_sender_once(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.OUTBOX_NUDGE = True
+    asked: list[object] = []
+    monkeypatch.setattr(tasks.send_due, "apply_async", lambda **options: asked.append(options))
+    tasks.nudge_sender()
+    tasks.nudge_sender()
+    assert len(asked) == 1
+    tasks.send_due()
+    tasks.nudge_sender()
+    assert len(asked) == 2, "what was promised after the sender has looked is asked for again"
 
 
 @pytest.mark.django_db(transaction=True)

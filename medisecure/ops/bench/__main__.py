@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from medisecure.env import new_key
@@ -37,6 +38,9 @@ def arguments() -> argparse.Namespace:
     exports.add_argument("--few", type=int, default=10_000, help="how many the short one has (default 10000)")
     uploads = kinds.add_parser("uploads", help="how much memory a large upload takes of a web server process")
     uploads.add_argument("--megabytes", type=int, default=500, help="the size of the file (default 500)")
+    mails = kinds.add_parser("mails", help="how many mails go from a committed event to the mail server in a second")
+    mails.add_argument("--mails", type=int, default=1000, help="how many (default 1000)")
+    mails.add_argument("--processes", type=int, default=1, help="processes of the worker (default 1)")
     found = parser.parse_args()
     if found.kind == "uploads":
         if not 1 <= found.megabytes <= 2000:
@@ -49,6 +53,11 @@ def arguments() -> argparse.Namespace:
     if found.kind == "previews":
         if not 2 <= found.images <= 10_000:
             parser.error("--images: a whole number from 2 to 10000")
+        return found
+    if found.kind == "mails":
+        for name, most in (("mails", 20_000), ("processes", 16)):
+            if not 1 <= getattr(found, name) <= most:
+                parser.error(f"--{name}: a whole number from 1 to {most}")
         return found
     if found.kind == "slots":
         for name, most in (("practitioners", 200), ("days", 62), ("visits", 16), ("rounds", 10_000)):
@@ -65,7 +74,8 @@ def arguments() -> argparse.Namespace:
 @contextmanager
 def private_databases(*kept: str) -> Iterator[None]:
     """Sets the environment to databases of this run alone: a new one beside that of each server in `kept` that is set
-    (DATABASE_URL, APPOINTMENTS_URL), files in a temporary folder for the rest. Afterwards they are gone."""
+    (DATABASE_URL, APPOINTMENTS_URL), files in a temporary folder for the rest. Afterwards they are gone. Broker and
+    cache are used as they are: they keep nothing that outlives the run."""
     servers = {name: os.environ[name] for name in kept if os.environ.get(name)}
     for name in SERVER_VARIABLES:
         os.environ.pop(name, None)
@@ -85,6 +95,9 @@ def private_databases(*kept: str) -> Iterator[None]:
             # Its buckets are used as they are; what is put there is taken away again.
             os.environ["S3_URL"] = bucket
         for variable, url in servers.items():
+            if variable not in _MAKE:
+                os.environ[variable] = url
+                continue
             os.environ[variable] = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
             made.enter_context(_MAKE[variable](url, name))
         yield
@@ -120,12 +133,26 @@ def _mongodb(url: str, name: str) -> Iterator[None]:
 
 
 _MAKE = {"DATABASE_URL": _postgresql, "APPOINTMENTS_URL": _mongodb}
+_KEPT = {
+    "search": ("DATABASE_URL",),
+    "exports": ("DATABASE_URL",),
+    "slots": ("DATABASE_URL", "APPOINTMENTS_URL"),
+    "uploads": ("S3_URL",),
+    "previews": ("DATABASE_URL",),
+    "mails": ("DATABASE_URL", "APPOINTMENTS_URL", "BROKER_URL", "REDIS_URL"),
+}
 
 
 def main() -> int:
     asked = arguments()
-    kept = {"slots": ("DATABASE_URL", "APPOINTMENTS_URL"), "uploads": ("S3_URL",)}.get(asked.kind, ("DATABASE_URL",))
-    with private_databases(*kept):
+    with ExitStack() as stack:
+        stack.enter_context(private_databases(*_KEPT[asked.kind]))
+        if asked.kind == "mails":
+            from medisecure.ops.bench import mails
+
+            report = Path(os.environ["DATA_DIR"]) / "taken.json"
+            sink = stack.enter_context(ExitStack())
+            os.environ["EMAIL_URL"] = sink.enter_context(mails.mail_server(report))
         os.environ["DJANGO_SETTINGS_MODULE"] = "medisecure.settings"
         import django
         from django.core.management import call_command
@@ -133,14 +160,17 @@ def main() -> int:
 
         django.setup()
         call_command("migrate_all", verbosity=0)
-        kinds = {
-            "search": _search,
-            "slots": _slots,
-            "exports": _exports,
-            "uploads": _uploads,
-            "previews": _previews,
-        }
-        kinds[asked.kind](asked)
+        if asked.kind == "mails":
+            _mails(asked, report, sink)
+        else:
+            kinds = {
+                "search": _search,
+                "slots": _slots,
+                "exports": _exports,
+                "uploads": _uploads,
+                "previews": _previews,
+            }
+            kinds[asked.kind](asked)
         connections.close_all()
     return 0
 
@@ -215,6 +245,26 @@ def _uploads(asked: argparse.Namespace) -> None:
     from medisecure.ops.bench import uploads
 
     print(uploads.table(uploads.measure(asked.megabytes), asked.megabytes))
+def _mails(asked: argparse.Namespace, report: Path, sink: ExitStack) -> None:
+    from django.conf import settings
+    from django.db import connections
+
+    from medisecure.kernel.databases import APPOINTMENTS, DEFAULT
+    from medisecure.kernel.event_queues import QUEUES
+    from medisecure.ops.bench import mails
+
+    amqp = settings.CELERY_BROKER_URL.startswith("amqp")
+    if amqp:
+        mails.refuse_busy_broker(QUEUES)
+    visits = mails.fill(asked.mails + mails.SINGLE)
+    taken = mails.measure(visits, Path(os.environ["DATA_DIR"]) / "worker.log", processes=asked.processes)
+    sink.close()
+    different, again = mails.count(report)
+    engines = ", ".join(connections[alias].display_name for alias in (DEFAULT, APPOINTMENTS))
+    broker = "RabbitMQ" if amqp else "local broker"
+    print(f"{engines}, {broker}, {asked.processes} worker process{'es' if asked.processes > 1 else ''}:")
+    print(mails.table(taken))
+    print(f"the mail server has {different} of {len(visits)} mails, {again} of them more than once")
 
 
 if __name__ == "__main__":

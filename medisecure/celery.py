@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
+import time
 from typing import Any
 
 from celery import Celery, signals
 from kombu import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
-from medisecure.kernel.event_queues import DEAD_LETTERS, QUEUES
+from medisecure.kernel.event_queues import DEAD_LETTERS, DELIVERY_LIMIT, NORMAL, QUEUES, SENT_AT
+from medisecure.schedule import SCHEDULE
+
+log = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medisecure.settings")
 
@@ -32,6 +37,7 @@ def queues(*, quorum: bool) -> list[Queue]:
         # A dead letter is confirmed by its new queue before it leaves the old one (RabbitMQ 3.10).
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
+        "x-delivery-limit": DELIVERY_LIMIT,
     }
     return [Queue(name, _EXCHANGE, routing_key=name, durable=True, queue_arguments=arguments) for name in QUEUES]
 
@@ -39,6 +45,23 @@ def queues(*, quorum: bool) -> list[Queue]:
 app = Celery("medisecure")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.add_defaults(
+    {
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        # What failed for good becomes a dead letter. What the clock starts is started again by the clock.
+        "task_acks_on_failure_or_timeout": False,
+        "task_annotations": {job["task"]: {"acks_on_failure_or_timeout": True} for job in SCHEDULE.values()},
+        "task_default_priority": NORMAL,
+        "task_ignore_result": True,
+        "task_time_limit": 600,
+        "task_soft_time_limit": 540,
+        "worker_consumer": "medisecure.kernel.worker:Consumer",
+        "worker_prefetch_multiplier": 4,
+        "worker_max_tasks_per_child": 5000,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+    }
+)
 
 
 @signals.setup_logging.connect
@@ -54,6 +77,32 @@ def declare_dead_letters(sender: Any = None, **kwargs: Any) -> None:
             Queue(
                 DEAD_LETTERS, routing_key=DEAD_LETTERS, durable=True, queue_arguments={"x-queue-type": "quorum"}
             ).bind(connection.default_channel).declare()
+
+
+@signals.before_task_publish.connect
+def note_time(headers: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    """When it was sent, for `manage.py queues`."""
+    if headers is not None:
+        headers[SENT_AT] = time.time()
+
+
+@signals.task_postrun.connect
+def count_handled(task: Any = None, **kwargs: Any) -> None:
+    from medisecure.kernel import queue_watch
+
+    info = getattr(task.request, "delivery_info", None) or {}
+    queue_watch.note_handled(str(info.get("routing_key") or ""), getattr(task.request, SENT_AT, None))
+
+
+@signals.task_failure.connect
+def note_error(task_id: str = "", exception: BaseException | None = None, **kwargs: Any) -> None:
+    """A failed task's message becomes a dead letter; what it failed with is kept beside it, by name only."""
+    from medisecure.kernel import dead_letters
+
+    try:
+        dead_letters.note_error(task_id, type(exception).__name__)
+    except Exception as error:  # noqa: BLE001 - each cache has its own errors; the letter then has no name of an error
+        log.warning("error of task %s not noted: %s", task_id, type(error).__name__)
 
 
 @signals.task_prerun.connect

@@ -17,6 +17,7 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "remind": {"task": "appointments.remind", "schedule": 60.0, "options": {"expires": 60}},
     "waiting-list": {"task": "appointments.waiting", "schedule": 30.0, "options": {"expires": 30}},
     "heartbeat": {"task": "ops.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
+    "collect-dead-letters": {"task": "ops.collect_dead_letters", "schedule": 30.0, "options": {"expires": 30}},
     "seal-access-log": {"task": "audit.seal", "schedule": 30.0, "options": {"expires": 60}},
     "seal-late-entries": {"task": "audit.seal_late", "schedule": crontab(hour=2, minute=40)},
     "forget-old-reminders": {"task": "appointments.forget_old", "schedule": crontab(hour=3, minute=20)},

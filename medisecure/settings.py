@@ -198,7 +198,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_NAME = "medisecure_session"
 CSRF_COOKIE_NAME = "medisecure_csrf"
 
-# --- Celery -----------------------------------------------------------------------------------------------------------
+# --- Celery: what is the same everywhere is in medisecure/celery.py ---------------------------------------------------
 CELERY_BROKER_URL = _broker_url.raw if _broker_url else "local://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"confirm_publish": True, "connect_timeout": 2} if _broker_url else {"folder": str(DATA_DIR / "broker")}
@@ -214,17 +214,12 @@ CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "topic"
 CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _broker_url else "classic"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_TIME_LIMIT = 600
-CELERY_TASK_SOFT_TIME_LIMIT = 540
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_RESULT_BACKEND = _redis_url.raw if _redis_url else None
-CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+#: A worker process that has grown beyond this is replaced after its task.
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1024 * env.integer("WORKER_MEMORY_MB", 512, low=128, high=65_536)
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(_broker_url)
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 #: Celery closes no connection by itself; `medisecure.celery.renew_connections` does.
 CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_TIMEZONE = "UTC"

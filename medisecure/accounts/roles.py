@@ -126,6 +126,8 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "billing.view_price",
             "billing.add_price",
             "notifications.view_message",
+            "ops.view_deadletter",
+            "ops.manage_deadletter",
             "patients.view_unit",
             "patients.add_unit",
             "patients.change_unit",

@@ -51,6 +51,10 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+#: What somebody may stand before a closed door for. Brokers that know priorities let them pass the others.
+URGENT_EVENTS: Final = frozenset({"appointment.moved", "appointment.cancelled", "waiting.offered"})
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     id: UUID

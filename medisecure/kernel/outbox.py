@@ -18,7 +18,8 @@ from django.db import IntegrityError, models
 
 from medisecure.kernel import clock
 from medisecure.kernel.databases import ALIASES, alias_for
-from medisecure.kernel.events import Consumer, Event, Value, check_payload, consumers_of
+from medisecure.kernel.event_queues import NORMAL, URGENT
+from medisecure.kernel.events import URGENT_EVENTS, Consumer, Event, Value, check_payload, consumers_of
 from medisecure.kernel.nudges import nudge
 from medisecure.kernel.transactions import in_atomic, on_commit, transactional
 
@@ -106,6 +107,7 @@ def publish(alias: str, rows: Iterable[Any]) -> int:
                     "payload": dict(row.payload),
                 },
                 queue=found.queue,
+                priority=URGENT if row.name in URGENT_EVENTS else NORMAL,
                 retry=False,
             )
         outbox(alias).objects.filter(id=row.id, published_at=None).update(published_at=clock.now())

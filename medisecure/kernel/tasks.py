@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from celery import Task, shared_task
-from celery.exceptions import Reject
 
 from medisecure.kernel import outbox
 from medisecure.kernel.events import Event, Value, consumer_named
@@ -18,6 +18,13 @@ log = logging.getLogger(__name__)
 
 MAX_RETRIES = 12
 LONGEST_PAUSE = 600
+
+
+def pause(retries: int) -> int:
+    """Seconds until the next try: twice as long each time, and up to a third less, so that what failed together does
+    not come back together."""
+    longest = min(2 ** (retries + 1), LONGEST_PAUSE)
+    return max(1, round(longest * random.uniform(2 / 3, 1)))  # noqa: S311 - spreads the tries, no secret
 
 
 @shared_task(bind=True, name="kernel.deliver", max_retries=MAX_RETRIES)
@@ -31,8 +38,8 @@ def deliver(self: Task[Any, Any], *, consumer: str, event_id: str, name: str, pa
         # The type only: the text of an error may quote what was being written.
         log.error("event %s (%s) failed in %s: %s", event_id, name, consumer, type(error).__name__)
         if self.request.retries >= MAX_RETRIES:
-            raise Reject(reason=type(error).__name__, requeue=False) from error
-        raise self.retry(countdown=min(2 ** (self.request.retries + 1), LONGEST_PAUSE)) from None
+            raise
+        raise self.retry(countdown=pause(self.request.retries)) from None
 
 
 @shared_task(name="kernel.sweep_outboxes")

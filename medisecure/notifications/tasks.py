@@ -8,6 +8,7 @@ from typing import Final
 from celery import current_task, shared_task
 from django.core.cache import cache
 
+from medisecure.kernel.event_queues import URGENT
 from medisecure.kernel.nudges import nudge
 from medisecure.notifications import services
 
@@ -41,7 +42,7 @@ def nudge_sender() -> None:
         log.warning("mark of the sender not set: %s", type(error).__name__)
         asked = False
     if not asked:
-        nudge(lambda: send_due.apply_async(queue="mail", retry=False, expires=30), "mails")
+        nudge(lambda: send_due.apply_async(queue="mail", priority=URGENT, retry=False, expires=30), "mails")
 
 
 @shared_task(name="notifications.send_due")

@@ -10,6 +10,9 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         from medisecure import checks  # noqa: F401
+        from medisecure.ops import queue_metrics
+
+        queue_metrics.register()
 
 
 class MediSecureAdminConfig(AdminConfig):

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from medisecure.kernel.event_queues import QUEUES as ALL_QUEUES
 from medisecure.ops.processes import Fell, Program, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-QUEUES = "mail,push,documents,imaging,reports,exports,billing,default"
+QUEUES = ",".join(ALL_QUEUES)
 READY_SECONDS = 60.0
 #: What moves a part to a server. The embedded start is embedded, whatever the shell that starts it has set.
 SERVER_VARIABLES = (

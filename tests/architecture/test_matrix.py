@@ -211,6 +211,7 @@ OTHERS: Final[Mapping[str, str]] = {
     r"admin/(login|logout|password_change|jsi18n|autocomplete|r)/.*|admin/": "the frame of the admin",
     r"admin/\^.*|admin/\(\?P.*": "the frame of the admin",
     r"admin/(auth|account|mfa|notifications|accounts|audit)/.*": "accounts, mails, log: rows of their lists",
+    r"admin/ops/.*": "messages that failed, by ids only: tests/ops/test_dead_letters.py",
     r"admin/patients/practitioner/.*": "staff, no patient",
     r"admin/patients/unit/.*": "the list is a row; the rest: tests/patients/test_access_pages.py",
     r"admin/patients/emergencyaccess/.*": "the list is a row; the rest: tests/patients/test_access_pages.py",

@@ -29,3 +29,9 @@ def second_time_lucky(self: Task[Any, Any]) -> None:
     _say("lucky try", self.request.retries)
     if self.request.retries == 0:
         raise self.retry(countdown=0.2)
+
+
+@shared_task(name="tests.fails")
+def fails() -> None:
+    _say("fails started")
+    raise ValueError("a name that must not be in any log")

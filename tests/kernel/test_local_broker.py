@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from kombu.exceptions import OperationalError
 
 from medisecure.kernel.event_queues import QUEUES
 from medisecure.kernel.local_broker import store as broker_store
-from tests.kernel.broker_tasks import second_time_lucky, slow
+from tests.kernel.broker_tasks import fails, second_time_lucky, slow
 
 ROOT = Path(__file__).resolve().parents[2]
 EXCHANGE = Exchange("medisecure", type="topic", durable=True)
@@ -50,7 +51,7 @@ def connect(folder: Path) -> Iterator[Callable[[], Any]]:
 
 def publish(connection: Any, body: object, queue: str = "mail", **options: Any) -> None:
     connection.Producer().publish(
-        body, exchange=EXCHANGE, routing_key=queue, declare=[_queue(queue)], serializer="json", **options
+        body, exchange=EXCHANGE, routing_key=queue, declare=[_queue(queue)], **{"serializer": "json", **options}
     )
 
 
@@ -274,7 +275,7 @@ def test_a_task_whose_worker_is_killed_runs_in_the_next_one_and_retries_arrive(
 ) -> None:
     assert folder == tmp_path / "broker", "where settings put it below DATA_DIR"
     happened, connection = tmp_path / "happened", connect()
-    send: Any = {task.name: task.apply_async for task in (slow, second_time_lucky)}  # the stubs miss `connection`
+    send: Any = {task.name: task.apply_async for task in (slow, second_time_lucky, fails)}  # stubs miss `connection`
     send["tests.slow"](args=[0.5], queue="documents", connection=connection)
     first = _worker(tmp_path)
     try:
@@ -283,6 +284,12 @@ def test_a_task_whose_worker_is_killed_runs_in_the_next_one_and_retries_arrive(
         # The pool processes too, as when the machine loses power.
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
+    # Before the good ones: no JSON, a task that is not ours, nothing of a task's shape, and one that fails.
+    head = {"id": "1", "task": "tests.fails", "lang": "py"}
+    publish(connection, b"{", headers=head, content_type="application/json", content_encoding="utf-8", serializer=None)
+    publish(connection, [[], {}, {}], headers={**head, "id": "2", "task": "no.such"})
+    publish(connection, {"what": "is this"})
+    send["tests.fails"](queue="mail", connection=connection)
     send["tests.second_time_lucky"](queue="mail", connection=connection)
     second = _worker(tmp_path)
     try:
@@ -294,3 +301,7 @@ def test_a_task_whose_worker_is_killed_runs_in_the_next_one_and_retries_arrive(
     assert lines.count("slow started") == 2
     assert lines.count("slow ended") == 1
     assert lines.count("lucky try 0") == 1
+    assert lines.count("fails started") == 1, "of the two, one could not be read"
+    dead = broker_store.store_in(folder).dead(10)
+    ids = [json.loads(text).get("headers", {}).get("id") for _row, _queue, text, _lost in dead]
+    assert [ids.count("1"), ids.count("2"), len(ids)] == [1, 1, 4]

@@ -40,7 +40,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(
         "medisecure.kernel.tasks.deliver.apply_async",
-        lambda kwargs, queue, retry: sent.append({**kwargs, "queue": queue}),
+        lambda kwargs, queue, priority, retry: sent.append({**kwargs, "queue": queue}),
     )
     return sent
 

@@ -15,6 +15,8 @@ from queue import Empty
 from typing import Any
 from uuid import uuid4
 
+from medisecure.kernel.event_queues import DELIVERY_LIMIT
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, tag TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
@@ -29,8 +31,6 @@ CREATE TABLE IF NOT EXISTS bindings (
 _NEXT = """SELECT id, body, losses FROM messages
     WHERE queue = ? AND dead = 0 AND owner IS NULL ORDER BY priority DESC, id LIMIT 1"""
 RECOVER_EVERY = 2.0
-#: A message whose consumer died this many times is taken for the cause (RabbitMQ 4's default for quorum queues is 20).
-DELIVERY_LIMIT = 20
 
 
 class Store:
@@ -181,6 +181,30 @@ class Store:
     def purge(self, queue: str) -> int:
         with self._write(durable=True) as db:
             return db.execute("DELETE FROM messages WHERE queue = ? AND dead = 0 AND owner IS NULL", (queue,)).rowcount
+
+    def dead(self, limit: int) -> list[tuple[int, str, str, bool]]:
+        """(row, queue, message, whether it was lost too often) of dead letters, oldest first."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT id, queue, body, losses >= ? FROM messages WHERE dead = 1 ORDER BY id LIMIT ?",
+                (DELIVERY_LIMIT, limit),
+            )
+            return [(int(row), str(queue), str(body), bool(lost)) for row, queue, body, lost in rows.fetchall()]
+
+    def dead_count(self) -> int:
+        with self._open() as db:
+            return int(db.execute("SELECT count(*) FROM messages WHERE dead = 1").fetchone()[0])
+
+    def forget(self, row: int) -> None:
+        with self._write(durable=True) as db:
+            db.execute("DELETE FROM messages WHERE id = ? AND dead = 1", (row,))
+
+    def oldest(self, queue: str) -> float | None:
+        """When the oldest message that waits was put there, in seconds since 1970."""
+        with self._open() as db:
+            waiting = "SELECT min(put_at) FROM messages WHERE queue = ? AND dead = 0 AND owner IS NULL"
+            found = db.execute(waiting, (queue,)).fetchone()[0]
+            return None if found is None else float(found)
 
     def recover(self) -> None:
         """Give back what consumers held that are no longer alive."""

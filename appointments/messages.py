@@ -48,11 +48,15 @@ class Telling:
 
 
 def in_app(telling: Telling) -> None:
+    """In the portal and on the patient's devices."""
     notify_user(
         dedupe_key=f"{telling.key}:notice",
         user_id=telling.to.user_id,
         kind=telling.kind.replace("_", "-") + ("" if telling.to.is_patient else "-for"),
         url=telling.url,
+        words=f"{telling.context['when']}.",
+        thread=telling.thread,
+        claim=telling.claim,
     )
 
 

@@ -9,6 +9,7 @@ urlpatterns = [
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("", include("medisecure.accounts.api.urls")),
+    path("", include("medisecure.notifications.api.urls")),
     path("", include("patients.api.urls")),
     path("", include("appointments.api.urls")),
     path("", include("documents.api.urls")),

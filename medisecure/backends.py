@@ -13,6 +13,9 @@ SELLER: Final[dict[str, type]] = dict.fromkeys(
     ("name", "siret", "vat_number", "finess", "phone", "email", "iban", "bic"), str
 ) | {"lines": list}
 
+#: Where the browsers' push services are: Chrome and Edge on Android, Firefox, Safari, Edge on Windows.
+PUSH_HOSTS = ("fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com", "notify.windows.com")
+
 
 def sqlite(path: Path) -> dict[str, Any]:
     """One embedded database. Writers queue for the lock at BEGIN, so that a read followed by a write cannot deadlock;

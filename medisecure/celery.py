@@ -46,7 +46,21 @@ app = Celery("medisecure")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.add_defaults(
-    {
+    lambda: {
+        "broker_connection_timeout": 2,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_heartbeat": 10,
+        "task_default_queue": "default",
+        "task_default_exchange": _EXCHANGE.name,
+        "task_default_exchange_type": _EXCHANGE.type,
+        "task_default_routing_key": "default",
+        "task_create_missing_queues": False,
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "timezone": "UTC",
+        "beat_scheduler": "medisecure.ops.scheduler:Scheduler",
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         # What failed for good becomes a dead letter. What the clock starts is started again by the clock.

@@ -14,6 +14,11 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 10.0,
         "options": {"queue": "mail", "expires": 30},
     },
+    "send-due-pushes": {
+        "task": "notifications.send_due_pushes",
+        "schedule": 10.0,
+        "options": {"queue": "push", "expires": 30},
+    },
     "remind": {"task": "appointments.remind", "schedule": 60.0, "options": {"expires": 60}},
     "waiting-list": {"task": "appointments.waiting", "schedule": 30.0, "options": {"expires": 30}},
     "heartbeat": {"task": "ops.heartbeat", "schedule": 10.0, "options": {"expires": 20}},

@@ -23,7 +23,7 @@ from medisecure import env as environment
 from medisecure.access_times import access_times
 from medisecure.celery import queues
 from medisecure.document_limits import document_limits, imaging_limits
-from medisecure.schedule import SCHEDULE
+from medisecure.kernel import web_push
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environment.Env(os.environ)
@@ -203,28 +203,14 @@ CELERY_BROKER_URL = _broker_url.raw if _broker_url else "local://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"confirm_publish": True, "connect_timeout": 2} if _broker_url else {"folder": str(DATA_DIR / "broker")}
 )
-CELERY_BROKER_CONNECTION_TIMEOUT = 2
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_HEARTBEAT = 10
 CELERY_TASK_QUEUES = queues(quorum=bool(_broker_url))
-CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_DEFAULT_EXCHANGE = "medisecure"
-CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "topic"
-CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _broker_url else "classic"
-CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_RESULT_BACKEND = _redis_url.raw if _redis_url else None
 #: A worker process that has grown beyond this is replaced after its task.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1024 * env.integer("WORKER_MEMORY_MB", 512, low=128, high=65_536)
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(_broker_url)
 #: Celery closes no connection by itself; `medisecure.celery.renew_connections` does.
 CELERY_DB_REUSE_MAX = sys.maxsize
-CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE = SCHEDULE
 #: Publish an event as soon as its transaction has committed; the sweep alone does it otherwise.
 OUTBOX_NUDGE = env.boolean("OUTBOX_NUDGE", True)
 
@@ -316,6 +302,17 @@ else:
     EMAIL_BACKEND = "medisecure.notifications.mail_folder.MailFolder"
 MAIL_FOLDER = DATA_DIR / "mail"
 
+# --- Push: our key, the push services that we call, phones (notifications/push.py) ------------------------------------
+#: Without a key no browser is offered messages.
+VAPID_PRIVATE_KEY = env.text("VAPID_PRIVATE_KEY")
+if not VAPID_PRIVATE_KEY and EMBEDDED:
+    VAPID_PRIVATE_KEY = _embedded_secret(DATA_DIR / "vapid_key", web_push.new_private_key)
+if VAPID_PRIVATE_KEY and not web_push.is_private_key(VAPID_PRIVATE_KEY):
+    env.refuse("VAPID_PRIVATE_KEY", "must be a key that `manage.py vapid_key` made")
+PUSH_HOSTS = env.words("PUSH_HOSTS", backends.PUSH_HOSTS)
+MOBILE_PUSH = env.choice("MOBILE_PUSH", "folder" if EMBEDDED else "none", ("folder", "none"))
+PUSH_FOLDER = DATA_DIR / "push"
+
 # --- Security ---------------------------------------------------------------------------------------------------------
 _https = PUBLIC_URL.startswith("https://")
 SECURE_PROXY_SSL_HEADER = None if EMBEDDED else ("HTTP_X_FORWARDED_PROTO", "https")
@@ -340,6 +337,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": ["'self'", "data:", *_object_sources],
         "font-src": ["'self'"],
         "connect-src": ["'self'", *_object_sources],
+        "worker-src": ["'self'"],
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
         "base-uri": ["'none'"],

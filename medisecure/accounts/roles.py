@@ -128,6 +128,8 @@ PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = {
             "notifications.view_message",
             "ops.view_deadletter",
             "ops.manage_deadletter",
+            "ops.view_scheduledjob",
+            "ops.change_scheduledjob",
             "patients.view_unit",
             "patients.add_unit",
             "patients.change_unit",

@@ -59,10 +59,11 @@ def waiting() -> int:
     from medisecure.celery import app
 
     if not _amqp():
-        return local_store().dead_count()
+        return int(local_store().dead_count())
     with app.connection_for_write() as connection:
         try:
-            return int(connection.default_channel.queue_declare(queue=DEAD_LETTERS, passive=True).message_count)
+            channel: Any = connection.default_channel
+            return int(channel.queue_declare(queue=DEAD_LETTERS, passive=True).message_count)
         except connection.channel_errors:
             return 0  # no worker has started yet, so nothing has died
 
@@ -77,7 +78,7 @@ def send_again(*, queue: str, body: str, content_type: str, content_encoding: st
     with app.connection_for_write() as connection:
         connection.Producer().publish(
             base64.b64decode(body),
-            exchange=settings.CELERY_TASK_DEFAULT_EXCHANGE,
+            exchange=app.conf.task_default_exchange,
             routing_key=queue,
             declare=[found for found in settings.CELERY_TASK_QUEUES if found.name == queue],
             content_type=content_type,
@@ -104,7 +105,7 @@ def _take_rabbit(keep: Callable[[Letter], object], limit: int) -> int:
 
     taken = 0
     with app.connection_for_write() as connection:
-        channel = connection.default_channel
+        channel: Any = connection.default_channel
         while taken < limit:
             try:
                 message = channel.basic_get(DEAD_LETTERS)

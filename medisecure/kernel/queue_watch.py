@@ -130,7 +130,8 @@ def _depths() -> dict[str, tuple[int, int | None]]:
     with app.connection_for_write(connect_timeout=3) as connection:
         for name in QUEUES:
             try:
-                state = connection.default_channel.queue_declare(queue=name, passive=True)
+                channel: Any = connection.default_channel
+                state = channel.queue_declare(queue=name, passive=True)
                 found[name] = (state.message_count, state.consumer_count)
             except connection.channel_errors:
                 found[name] = (0, 0)  # no worker has declared it yet

@@ -23,7 +23,7 @@ LONGEST_PAUSE = 600
 def pause(retries: int) -> int:
     """Seconds until the next try: twice as long each time, and up to a third less, so that what failed together does
     not come back together."""
-    longest = min(2 ** (retries + 1), LONGEST_PAUSE)
+    longest = min(2.0 ** (retries + 1), LONGEST_PAUSE)
     return max(1, round(longest * random.uniform(2 / 3, 1)))  # noqa: S311 - spreads the tries, no secret
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from medisecure.notifications.models import Channel
 
 SENTENCES: Final[dict[str, str | Promise]] = {
     "appointment-booked": _("Your appointment is booked."),
@@ -44,3 +47,35 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "representation-recorded": _("Somebody may now act for another person here, and it concerns you."),
     "representation-ended": _("Somebody may no longer act for another person here, and it concerns you."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What people choose by: kinds of message that are wanted or unwanted together, and by which channels they come
+    anyway."""
+
+    label: str | Promise
+    kinds: frozenset[str]
+    always: frozenset[Channel] = frozenset()
+
+
+_SURE: Final = frozenset({Channel.MAIL, Channel.IN_APP})
+
+TOPICS: Final[dict[str, Topic]] = {
+    "booked": Topic(_("Confirmation of appointments"), frozenset({"appointment-booked"})),
+    "changed": Topic(
+        _("Appointments that were moved or cancelled"), frozenset({"appointment-moved", "appointment-cancelled"}), _SURE
+    ),
+    "reminders": Topic(_("Reminders of appointments"), frozenset({"appointment-reminder"})),
+    "offers": Topic(_("Earlier times from the waiting list"), frozenset({"appointment-offered"})),
+    "documents": Topic(_("New documents"), frozenset({"document-added"})),
+    "invoices": Topic(_("Invoices and payments"), frozenset({"invoice-issued", "payment-recorded", "payment-refunded"})),
+    # And whatever is in no other topic: about the account, one's rights, and who opened one's record.
+    "account": Topic(_("Your account and your rights"), frozenset(), _SURE),
+}
+
+
+def topic_of(kind: str) -> str:
+    """`kind`: of a notice, or the template of a mail."""
+    name = kind.replace("_", "-").removesuffix("-for")
+    return next((topic for topic, found in TOPICS.items() if name in found.kinds), "account")

@@ -30,7 +30,9 @@ from django.db.models import F, QuerySet
 from medisecure.kernel import clock
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.transactions import transactional
-from medisecure.notifications.models import Message
+from medisecure.kernel.web_push import Gone, Refused
+from medisecure.notifications import push
+from medisecure.notifications.models import Channel, Device, Message
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +71,9 @@ def _holding(claims: Collection[str]) -> set[str]:
     return found
 
 
-def due(limit: int = BATCH) -> list[UUID]:
-    """Mails to send now: due ones, and those whose sender died. Oldest first."""
-    return list(_due(clock.now()).values_list("id", flat=True)[:limit])
+def due(limit: int = BATCH, channel: Channel = Channel.MAIL) -> list[UUID]:
+    """Messages to send now: due ones, and those whose sender died. Oldest first."""
+    return list(_due(clock.now()).filter(channel=channel).values_list("id", flat=True)[:limit])
 
 
 def _due(now: datetime) -> QuerySet[Message]:
@@ -79,10 +81,10 @@ def _due(now: datetime) -> QuerySet[Message]:
 
 
 @transactional(DEFAULT)
-def _claim(ids: Collection[UUID] | None = None, limit: int = BATCH) -> list[Message]:
-    """Take due mails, those of `ids` alone when it is given. Nobody else can take them before their claim expires."""
+def _claim(limit: int = BATCH, **which: object) -> list[Message]:
+    """Take due messages of those that `which` names. Nobody else can take them before their claim expires."""
     now = clock.now()
-    rows = _due(now) if ids is None else _due(now).filter(id__in=ids)
+    rows = _due(now).filter(**which)
     if connections[DEFAULT].features.has_select_for_update_skip_locked:
         # SQLite has no locks on rows, and lets one transaction write at a time.
         rows = rows.select_for_update(skip_locked=True)
@@ -99,17 +101,17 @@ def _claim(ids: Collection[UUID] | None = None, limit: int = BATCH) -> list[Mess
 
 def send(message_id: UUID) -> bool:
     """Send one mail unless another worker has it or it is sent. Returns True when it went out now."""
-    return _hand_over(_claim([message_id])) == 1
+    return _hand_over(_claim(id=message_id)) == 1
 
 
-def send_due() -> int:
-    """Send what is due, batch by batch. Returns how many went out.
+def send_due(channel: Channel = Channel.MAIL) -> int:
+    """Send what is due by this channel, batch by batch. Returns how many went out.
 
     A refusal that cannot change (SMTP 5xx for the recipient) marks a mail failed; anything else is tried again with
     growing pauses, without end: a promised mail is not dropped because a server was away.
     """
     sent = 0
-    while batch := _claim():
+    while batch := _claim(channel=channel):
         sent += _hand_over(batch)
         if len(batch) < BATCH:
             break
@@ -135,7 +137,7 @@ def _hand_over(batch: Sequence[Message]) -> int:
             elif not true_now.of(message, ordered[number:]):
                 _finish(message, status=Message.Status.DROPPED, **_BLANK)
                 line.left(message)
-            elif _send_one(message, server):
+            elif _push_one(message) if message.channel == Channel.PUSH else _send_one(message, server):
                 sent += 1
                 line.left(message)
     return sent
@@ -148,7 +150,7 @@ class _Line:
         threads = {message.thread for message in batch if message.thread}
         self.waiting: dict[str, set[UUID]] = {}
         if threads:
-            unsent = Message.objects.filter(thread__in=threads, status__in=_UNSENT)
+            unsent = Message.objects.filter(channel=batch[0].channel, thread__in=threads, status__in=_UNSENT)
             for thread, message_id in unsent.values_list("thread", "id"):
                 self.waiting.setdefault(thread, set()).add(message_id)
 
@@ -211,6 +213,28 @@ def _send_one(message: Message, server: _Server) -> bool:
             _postpone(message, error)
         return False
     except (smtplib.SMTPException, OSError) as error:
+        _postpone(message, error)
+        return False
+    _finish(message, status=Message.Status.SENT, sent_at=clock.now(), **_BLANK)
+    return True
+
+
+def _push_one(message: Message) -> bool:
+    device = Device.objects.filter(id=message.device_id).first() if message.device_id else None
+    if device is None:
+        _finish(message, status=Message.Status.DROPPED, **_BLANK)
+        return False
+    try:
+        push.send(device, message.text)
+    except Gone:
+        Device.objects.filter(id=device.id).delete()
+        _finish(message, status=Message.Status.FAILED, last_error="gone", **_BLANK)
+        return False
+    except Refused as error:
+        _finish(message, status=Message.Status.FAILED, last_error=str(error)[:100], **_BLANK)
+        log.error("push %s refused for good: %s", message.id, error)
+        return False
+    except OSError as error:
         _postpone(message, error)
         return False
     _finish(message, status=Message.Status.SENT, sent_at=clock.now(), **_BLANK)

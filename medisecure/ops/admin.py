@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -13,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from medisecure.kernel.errors import DomainError
-from medisecure.ops import dead_letters
-from medisecure.ops.models import DeadLetter
+from medisecure.ops import dead_letters, schedules
+from medisecure.ops.models import DeadLetter, ScheduledJob
 
 
 @admin.register(DeadLetter)
@@ -99,3 +101,67 @@ class DeadLetterAdmin(admin.ModelAdmin[DeadLetter]):
         else:
             messages.success(request, done(count) % {"count": count})
         return HttpResponseRedirect(request.get_full_path())
+
+
+class _JobForm(forms.ModelForm[ScheduledJob]):
+    class Meta:
+        model = ScheduledJob
+        fields = ("enabled", "every", "minute", "hour", "weekday")
+
+
+@admin.register(ScheduledJob)
+class ScheduledJobAdmin(admin.ModelAdmin[ScheduledJob]):
+    """When the hospital's regular jobs run. Which jobs there are, the release says."""
+
+    form = _JobForm
+    list_display = ("name", "enabled", "when", "edited", "last_run_at")
+    list_filter = ("enabled", "edited")
+    actions = ("as_released",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ScheduledJob | None = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: ScheduledJob | None = None) -> list[str]:
+        times = ["every"] if obj is not None and obj.every is not None else ["minute", "hour", "weekday"]
+        return ["enabled", *times]
+
+    @admin.display(description=gettext_lazy("when"))
+    def when(self, job: ScheduledJob) -> str:
+        if job.every is not None:
+            return ngettext("every second", "every %(count)s seconds", job.every) % {"count": job.every}
+        return _("minute %(minute)s, hour %(hour)s (UTC), weekday %(weekday)s") % {
+            "minute": job.minute,
+            "hour": job.hour,
+            "weekday": job.weekday,
+        }
+
+    def get_form(
+        self, request: HttpRequest, obj: ScheduledJob | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """A form that asks the service, whose refusals are the fields' errors."""
+        base = super().get_form(request, obj, change, **kwargs)
+
+        class Form(base):  # type: ignore[misc, valid-type]
+            def clean(form) -> dict[str, Any]:  # noqa: N805 - `self` is the admin
+                data: dict[str, Any] = super().clean() or form.cleaned_data
+                if not form.errors and obj is not None:
+                    try:
+                        schedules.change(actor=request.user, name=obj.name, **data)
+                    except DomainError as error:
+                        fields = getattr(error, "errors", None)
+                        raise ValidationError(fields or " ".join(error.lines())) from None
+                return data
+
+        return Form
+
+    def save_model(self, request: HttpRequest, obj: ScheduledJob, form: Any, change: bool) -> None:
+        """The service has written it."""
+
+    @admin.action(description=gettext_lazy("Run the chosen jobs when the release says"), permissions=["change"])
+    def as_released(self, request: HttpRequest, queryset: QuerySet[ScheduledJob]) -> None:
+        for name in queryset.values_list("name", flat=True):
+            schedules.reset(actor=request.user, name=name)  # type: ignore[arg-type]
+        messages.success(request, _("They run when the release says."))

@@ -37,3 +37,42 @@ class DeadLetter(Model):
 
     def __str__(self) -> str:
         return f"{self.task or self.queue} {self.id}"
+
+
+class ScheduledJob(Model):
+    """What runs by the clock, and when. The jobs are those of `medisecure/schedule.py`; when they run is the release's
+    until somebody changes it here, and theirs from then on."""
+
+    name = models.CharField(_("job"), max_length=60, unique=True)
+    enabled = models.BooleanField(_("runs"), default=True)
+    #: Seconds between two runs; empty for a job that runs at fixed times, by `minute`, `hour` and `weekday`.
+    every = models.PositiveIntegerField(_("every … seconds"), null=True, blank=True)
+    minute = models.CharField(_("minute"), max_length=60, blank=True)
+    hour = models.CharField(_("hour (UTC)"), max_length=60, blank=True)
+    weekday = models.CharField(_("weekday"), max_length=30, blank=True)
+    #: Somebody has chosen when it runs: a new release leaves it alone.
+    edited = models.BooleanField(_("changed here"), default=False)
+    last_run_at = models.DateTimeField(_("last run"), null=True)
+
+    class Meta(Model.Meta):
+        db_table = "scheduled_jobs"
+        verbose_name = _("scheduled job")
+        verbose_name_plural = _("scheduled jobs")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SchedulerLease(Model):
+    """Which scheduler is at work, until when. The others wait for its end."""
+
+    name = models.CharField(max_length=20, unique=True)
+    holder = models.CharField(max_length=120)
+    until = models.DateTimeField()
+
+    class Meta(Model.Meta):
+        db_table = "scheduler_leases"
+
+    def __str__(self) -> str:
+        return self.name

@@ -101,7 +101,7 @@ def probes() -> list[Probe]:
         Probe("cache", "Redis" if redis else "folder", _cache, "Check REDIS_URL and that the server runs"),
         Probe("broker", "RabbitMQ" if amqp else "local file", _broker, "Check BROKER_URL and that the server runs"),
         Probe("worker", "Celery", _worker, "Start one: celery -A medisecure worker"),
-        Probe("scheduler", "Celery beat", _scheduler, "Start exactly one: celery -A medisecure beat"),
+        Probe("scheduler", "Celery beat", _scheduler, "Start one, or a second that waits: celery -A medisecure beat"),
         *(
             [Probe("malware scanner", "ClamAV", scanner_version, "Check CLAMAV_URL and that clamd runs")]
             if settings.CLAMAV

@@ -207,6 +207,7 @@ OTHERS: Final[Mapping[str, str]] = {
     r"api/(schema|docs|token(/refresh|/revoke)?|me|patients/me)": "the description, the session, one's own person",
     r"api/(practitioners|appointment-types|slots|slots/next)": "what the hospital offers: no patient",
     r"api/(calendar-feed(/close)?|holds(/<uuid:hold_id>)?)": "one's own calendar address, and a time one keeps",
+    r"api/(devices(/<uuid:device_id>)?|message-choices)": "one's own devices and choices: tests/notifications",
     r"api/(waiting-list|offers)(/.*)?": "one's own place on the waiting list: tests/appointments",
     r"admin/(login|logout|password_change|jsi18n|autocomplete|r)/.*|admin/": "the frame of the admin",
     r"admin/\^.*|admin/\(\?P.*": "the frame of the admin",

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from django.conf import settings
 from django.db import connections
 from pytest_django import DjangoAssertNumQueries
 
@@ -22,6 +21,7 @@ from medisecure.kernel import clock
 from medisecure.kernel.append_only import AppendOnly
 from medisecure.kernel.databases import DEFAULT
 from medisecure.kernel.ids import new_id
+from medisecure.schedule import SCHEDULE
 from tests.audit.raw import write
 from tests.cast import ALL_DATABASES
 
@@ -150,7 +150,7 @@ def test_ids_tell_their_time() -> None:
 
 
 def test_the_scheduler_seals() -> None:
-    schedule = settings.CELERY_BEAT_SCHEDULE
+    schedule = SCHEDULE
     assert schedule["seal-access-log"]["task"] == "audit.seal"
     assert schedule["seal-access-log"]["schedule"] <= 30
     assert schedule["seal-late-entries"]["task"] == "audit.seal_late"

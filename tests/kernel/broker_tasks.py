@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,16 @@ def slow(seconds: float) -> None:
 def second_time_lucky(self: Task[Any, Any]) -> None:
     _say("lucky try", self.request.retries)
     if self.request.retries == 0:
-        raise self.retry(countdown=0.2)
+        raise self.retry(countdown=1)
 
 
 @shared_task(name="tests.fails")
 def fails() -> None:
     _say("fails started")
     raise ValueError("a name that must not be in any log")
+
+
+@shared_task(name="tests.dies")
+def dies() -> None:
+    _say("dies")
+    os.kill(os.getpid(), signal.SIGKILL)

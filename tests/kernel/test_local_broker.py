@@ -16,7 +16,7 @@ import pytest
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
-from medisecure.kernel.event_queues import QUEUES
+from medisecure.kernel.event_queues import DELIVERY_LIMIT, QUEUES
 from medisecure.kernel.local_broker import store as broker_store
 from tests.kernel.broker_tasks import fails, second_time_lucky, slow
 
@@ -152,7 +152,7 @@ def test_a_requeued_message_comes_again_and_says_so(connect: Callable[[], Any]) 
 def test_a_message_that_keeps_failing_its_consumers_dies_at_last(connect: Callable[[], Any]) -> None:
     connection = connect()
     publish(connection, "killer")
-    for _time in range(broker_store.DELIVERY_LIMIT):
+    for _time in range(DELIVERY_LIMIT):
         take(connection).requeue()
     assert take(connection) is None
 

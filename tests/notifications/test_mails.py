@@ -168,7 +168,7 @@ def test_a_mail_whose_sender_died_is_taken_up_when_the_claim_has_expired(monkeyp
 def test_a_batch_goes_over_one_connection_and_asks_the_database_once(
     monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
-    real, opened = services.get_connection, []
+    real, opened = mail.get_connection, []
 
     def counted() -> Any:
         opened.append(real())

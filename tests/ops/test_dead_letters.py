@@ -59,7 +59,7 @@ def die(event_id: str = EVENT) -> None:
     publish(event_id)
     with app.connection_for_write() as connection:
         found = app.amqp.queues["mail"]
-        message = Queue("mail", found.exchange, routing_key="mail")(connection.default_channel).get()
+        message: Any = Queue("mail", found.exchange, routing_key="mail")(connection.default_channel).get()
         broker.note_error(message.headers["id"], "ValueError")
         message.reject()
 

@@ -122,7 +122,7 @@ def refuse_busy_broker(queues: Sequence[str]) -> None:
     from medisecure.celery import app
 
     with app.connection_for_write() as connection:
-        channel = connection.default_channel
+        channel: Any = connection.default_channel
         for name in queues:
             try:
                 found = channel.queue_declare(queue=name, passive=True)
@@ -250,7 +250,7 @@ def commit(visit_id: UUID) -> tuple[str, datetime]:
     from medisecure.kernel.transactions import atomic
 
     visit = appointment_card(visit_id)
-    payload = {
+    payload: dict[str, str | int | bool | None] = {
         "appointment_id": str(visit.id),
         "patient_id": str(visit.patient_id),
         "practitioner_id": str(visit.practitioner_id),

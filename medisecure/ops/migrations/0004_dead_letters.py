@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('ops', '0002_roles'),
+        ('ops', '0003_report_roles'),
     ]
 
     operations = [

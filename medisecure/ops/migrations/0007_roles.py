@@ -1,4 +1,4 @@
-"""The roles again, with what operations may do.
+"""The roles again, with who may change the schedule.
 
 A permission that a later migration brings: add that migration to the dependencies of a new one like this.
 """
@@ -18,6 +18,6 @@ def make_roles(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ops", "0003_dead_letters")]
+    dependencies = [("ops", "0006_scheduled_jobs")]
 
     operations = [migrations.RunPython(make_roles, migrations.RunPython.noop)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from medisecure.accounts.models import User
 from medisecure.kernel.errors import DomainError
 from medisecure.ops import dead_letters, schedules
 from medisecure.ops.models import DeadLetter, ScheduledJob
@@ -124,7 +125,7 @@ class ScheduledJobAdmin(admin.ModelAdmin[ScheduledJob]):
     def has_delete_permission(self, request: HttpRequest, obj: ScheduledJob | None = None) -> bool:
         return False
 
-    def get_fields(self, request: HttpRequest, obj: ScheduledJob | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: ScheduledJob | None = None) -> Any:
         times = ["every"] if obj is not None and obj.every is not None else ["minute", "hour", "weekday"]
         return ["enabled", *times]
 
@@ -149,7 +150,7 @@ class ScheduledJobAdmin(admin.ModelAdmin[ScheduledJob]):
                 data: dict[str, Any] = super().clean() or form.cleaned_data
                 if not form.errors and obj is not None:
                     try:
-                        schedules.change(actor=request.user, name=obj.name, **data)
+                        schedules.change(actor=cast(User, request.user), name=obj.name, **data)
                     except DomainError as error:
                         fields = getattr(error, "errors", None)
                         raise ValidationError(fields or " ".join(error.lines())) from None
@@ -163,5 +164,5 @@ class ScheduledJobAdmin(admin.ModelAdmin[ScheduledJob]):
     @admin.action(description=gettext_lazy("Run the chosen jobs when the release says"), permissions=["change"])
     def as_released(self, request: HttpRequest, queryset: QuerySet[ScheduledJob]) -> None:
         for name in queryset.values_list("name", flat=True):
-            schedules.reset(actor=request.user, name=name)  # type: ignore[arg-type]
+            schedules.reset(actor=cast(User, request.user), name=name)
         messages.success(request, _("They run when the release says."))

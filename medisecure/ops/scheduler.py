@@ -93,7 +93,9 @@ class Scheduler(_Base):  # type: ignore[misc]
         return False
 
     def _stand_by(self) -> None:
-        self.leading, self.seen, self.data, self._heap = False, [], {}, None
+        self.leading, self.seen = False, []
+        self.data: dict[str, Any] = {}
+        self._heap = None
 
     def _read(self) -> None:
         """The schedule as it is now; an entry whose times did not change goes on from its last run."""
@@ -124,7 +126,7 @@ class Scheduler(_Base):  # type: ignore[misc]
 
     @property
     def schedule(self) -> dict[str, Any]:
-        return self.data  # type: ignore[no-any-return]
+        return self.data
 
     def close(self) -> None:
         """Whoever waits need not wait for the end of the lease."""

@@ -21,12 +21,10 @@ LONGEST: Final = 7 * 24 * 3600
 def times_of(when: Any) -> dict[str, Any]:
     """A schedule as the columns of a job."""
     if isinstance(when, crontab):
-        return {
-            "every": None,
-            "minute": str(when._orig_minute),
-            "hour": str(when._orig_hour),
-            "weekday": str(when._orig_day_of_week),
-        }
+        # What it was made of is not in its public face, but for how it is pickled.
+        pickled: Any = when.__reduce__()
+        minute, hour, weekday = pickled[1][:3]
+        return {"every": None, "minute": str(minute), "hour": str(hour), "weekday": str(weekday)}
     return {"every": int(when), "minute": "", "hour": "", "weekday": ""}
 
 

@@ -69,7 +69,9 @@ TOPICS: Final[dict[str, Topic]] = {
     "reminders": Topic(_("Reminders of appointments"), frozenset({"appointment-reminder"})),
     "offers": Topic(_("Earlier times from the waiting list"), frozenset({"appointment-offered"})),
     "documents": Topic(_("New documents"), frozenset({"document-added"})),
-    "invoices": Topic(_("Invoices and payments"), frozenset({"invoice-issued", "payment-recorded", "payment-refunded"})),
+    "invoices": Topic(
+        _("Invoices and payments"), frozenset({"invoice-issued", "payment-recorded", "payment-refunded"})
+    ),
     # And whatever is in no other topic: about the account, one's rights, and who opened one's record.
     "account": Topic(_("Your account and your rights"), frozenset(), _SURE),
 }

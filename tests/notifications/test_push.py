@@ -85,7 +85,7 @@ def service(settings: Settings) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     PushService.answer, PushService.taken = 201, []
-    settings.PUSH_HOSTS = ["127.0.0.1"]
+    settings.PUSH_HOSTS, settings.VAPID_PRIVATE_KEY = ["127.0.0.1"], web_push.new_private_key()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()

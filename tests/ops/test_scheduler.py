@@ -43,6 +43,8 @@ class Quiet(Scheduler):
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Quiet, "producer", None)
+    # The test's own transaction is open on the connection: between ticks a real one is renewed.
+    monkeypatch.setattr("medisecure.ops.scheduler.renew_connections", lambda: None)
 
 
 def test_the_release_says_when_jobs_run_until_somebody_changes_it(monkeypatch: pytest.MonkeyPatch, alice: User) -> None:

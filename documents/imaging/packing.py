@@ -89,7 +89,7 @@ def _switch(row: ImagingInstance, sha256: str, key: str, digest: str, size: int)
         original_sha256=sha256,
         original_size=document.size,
         original_syntax=row.transfer_syntax,
-        transfer_syntax=str(recompress.JPEGLSLossless),
+        transfer_syntax=recompress.TARGET,
         examined_sha256=digest,
         old_key=document.key,
         old_until=clock.now() + KEEP_ORIGINAL,

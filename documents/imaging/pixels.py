@@ -194,7 +194,8 @@ class _Reader:
         if not isinstance(stored, int) or not 0 < stored < width or frame.dtype.kind == "b":
             return frame
         shift = np.array(width - stored, frame.dtype)
-        return (frame << shift) >> shift
+        value: Pixels = (frame << shift) >> shift
+        return value
 
     def display(self, frame: Pixels) -> dict[str, Any]:
         """How kept values become grey: value = kept * slope + intercept, then a window or a table."""
@@ -294,8 +295,8 @@ def as_grey(frame: Pixels, display: dict[str, Any]) -> Pixels:
         grey = entries[places]
     else:
         grey = _windowed(values, **{name: display["windows"][0][name] for name in ("center", "width", "function")})
-    grey = grey.round().clip(0, 255).astype("u1")
-    return 255 - grey if display["inverted"] else grey
+    levels: Pixels = grey.round().clip(0, 255).astype("u1")
+    return np.subtract(255, levels, dtype="u1") if display["inverted"] else levels
 
 
 def _windowed(values: Pixels, *, center: float, width: float, function: str) -> Pixels:
@@ -306,7 +307,8 @@ def _windowed(values: Pixels, *, center: float, width: float, function: str) -> 
         result = ((values - center) / width + 0.5) * 255
     else:
         result = ((values - (center - 0.5)) / max(width - 1, 1e-6) + 0.5) * 255
-    return result.clip(0, 255)
+    clipped: Pixels = result.clip(0, 255)
+    return clipped
 
 
 def write_preview(grey: Pixels, spacing: list[float] | None, to: Path) -> None:

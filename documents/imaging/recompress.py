@@ -24,6 +24,8 @@ from documents.imaging import header
 
 #: Only what is not compressed yet: of what is, another encoding gains little.
 NATIVE: Final = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
+#: What is written.
+TARGET: Final = str(JPEGLSLossless)
 #: Held in memory while it is encoded.
 MOST_BYTES: Final = 512 * 1024 * 1024
 LEAST_BYTES: Final = 16 * 1024

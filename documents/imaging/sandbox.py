@@ -119,7 +119,7 @@ def _be_child(work: Callable[[], dict[str, Any]], limits: Limits, writing: int) 
             os.dup2(quiet, stream)
         _limit(limits)
         try:
-            answer = {"result": work()}
+            answer: dict[str, Any] = {"result": work()}
         except BaseException as error:  # noqa: BLE001 - whatever a decoder raises, its name goes to the parent
             answer = {"failed": type(error).__name__}
         view = memoryview(json.dumps(answer).encode())

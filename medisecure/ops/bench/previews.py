@@ -41,7 +41,7 @@ def slice_bytes(number: int, syntax: str) -> bytes:
     found.BitsAllocated, found.BitsStored, found.HighBit, found.PixelRepresentation = 16, 12, 11, 0
     found.RescaleIntercept, found.RescaleSlope = -1024, 1
     found.WindowCenter, found.WindowWidth = 40, 400
-    y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]  # type: ignore[misc]  # numpy's own way to say so
+    y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]
     values = np.where((x / 0.9) ** 2 + (y / 0.7) ** 2 < 1, 1070.0, 24.0)
     values += np.random.default_rng(number).normal(0, 12, values.shape)
     found.PixelData = values.round().clip(0, 4095).astype("<u2").tobytes()

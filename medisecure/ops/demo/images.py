@@ -48,7 +48,7 @@ def _bytes(found: Dataset) -> bytes:
 
 def _body(height: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """A slice through it in Hounsfield units; `height` from -1 (below) to 1 (above)."""
-    y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]  # type: ignore[misc]  # numpy's own way to say so
+    y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]
     units = np.full((SIZE, SIZE), -1000.0)
 
     def fill(cx: float, cy: float, rx: float, ry: float, value: float) -> None:

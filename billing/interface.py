@@ -9,11 +9,15 @@ from decimal import Decimal
 from uuid import UUID
 
 from billing import online, papers, selectors
+from billing.books.fec import check as check_fec
+from billing.books.fec import export as export_fec
+from billing.books.fec import file_name as fec_file_name
 from billing.demo import ensure_price_list, seed_demo
 from billing.models import Invoice, Price
 from billing.online import CheckoutCard, answer_test_payment, checkout_card, test_payment
 from billing.reporting import Invoiced, Received, Revenue, revenue
-from billing.services import create_price, credit_cents, price_files
+from billing.rules import Payer
+from billing.services import create_price, credit_cents, make_statement, paper_url, price_files, receipt_url
 from billing.services.bank_files import apply as apply_bank_file
 from billing.services.bank_files import plan as plan_bank_file
 from billing.services.checkouts import Started, start_checkout
@@ -47,11 +51,14 @@ __all__ = [
     "answer_test_payment",
     "apply_bank_file",
     "apply_prices",
+    "check_fec",
     "checkout_card",
     "create_price",
     "credit_of",
     "ensure_price_list",
+    "export_fec",
     "export_prices",
+    "fec_file_name",
     "invoice_card",
     "invoice_pdf_url",
     "invoices_for_patient",
@@ -61,9 +68,11 @@ __all__ = [
     "plan_prices",
     "read_bank_file",
     "read_price_file",
+    "receipt_url",
     "revenue",
     "seed_demo",
     "start_checkout",
+    "statement_url",
     "test_payment",
     "verify_invoices",
 ]
@@ -110,6 +119,8 @@ class PaymentLine:
     amount_cents: int
     payer: str = "patient"
     payer_label: str = ""
+    #: The payment, when this is what was paid at once: it has a receipt.
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +145,8 @@ class InvoiceCard:
     paid_cents: int
     balance_cents: int
     insurers_balance_cents: int
+    #: The business that it is made out to, which pays it instead of the patient; empty when it is the patient.
+    billed_to: str
     overdue: bool
     pdf_ready: bool
     #: Filled by `invoice_card`, empty in lists.
@@ -168,6 +181,7 @@ def _shares(invoice: Invoice) -> tuple[ShareLine, ...]:
 def _card(
     invoice: Invoice, today: date, lines: tuple[InvoiceLine, ...] = (), payments: tuple[PaymentLine, ...] = ()
 ) -> InvoiceCard:
+    business = (invoice.snapshot or {}).get("bill_to")
     return InvoiceCard(
         id=invoice.id,
         patient_id=invoice.patient_id,
@@ -183,9 +197,10 @@ def _card(
         vat_cents=invoice.vat_cents,
         total_cents=invoice.total_cents,
         paid_cents=invoice.paid_cents,
-        balance_cents=invoice.balance_cents,
+        balance_cents=0 if business else invoice.balance_cents,
         insurers_balance_cents=invoice.insurers_balance_cents,
-        overdue=invoice.is_overdue(today),
+        billed_to=business["name"] if business else "",
+        overdue=invoice.is_overdue(today) and not business,
         pdf_ready=bool(invoice.pdf_key),
         lines=lines,
         payments=payments,
@@ -228,6 +243,7 @@ def invoice_card(*, actor: User, invoice_id: UUID) -> InvoiceCard:
             row.amount_cents,
             row.payment.payer,
             str(row.payment.get_payer_display()),
+            row.payment_id if row.kind == row.Kind.PAID and row.payment.payer == Payer.PATIENT else None,
         )
         for row in invoice.allocations.select_related("payment")
     )
@@ -248,6 +264,13 @@ def invoice_pdf_url(*, actor: User, invoice_id: UUID) -> str:
     Raises `NotFound`, or `PdfNotReady` (409) while the worker has not made it, and for a draft, which has none.
     """
     return papers.pdf_url(actor=actor, invoice_id=invoice_id)
+
+
+def statement_url(*, actor: User, patient_id: UUID, first: date, last: date) -> str:
+    """An address that serves the patient's account over these days as a PDF, made now and kept. Raises `NotFound`, and
+    `Invalid` for the days."""
+    paper = make_statement(actor=actor, patient_id=patient_id, first=first, last=last)
+    return paper_url(actor=actor, paper_id=paper.id)
 
 
 def export_prices() -> Iterator[str]:

@@ -70,6 +70,36 @@ TERMS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 
+BUSINESS_TERMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "fr": (
+        "Paiement au plus tard à la date d’échéance, par virement. Nature de l’opération : prestation de services.",
+    ),
+    "en": ("Payable no later than the due date, by bank transfer. Nature of the operation: supply of services.",),
+}
+
+#: What an invoice to a business must say of late payment (Code de commerce, L441-9, L441-10 II and D441-5), under the
+#: subjects (UNTDID 4451) by which electronic invoices know it.
+BUSINESS_NOTES: Final[Mapping[str, Mapping[str, str]]] = {
+    "PMD": {
+        "fr": (
+            "En cas de retard de paiement, des pénalités sont exigibles le jour suivant la date d’échéance, au taux "
+            "de trois fois l’intérêt légal."
+        ),
+        "en": (
+            "Late payment: penalties are due from the day after the due date, at three times the French legal "
+            "interest rate."
+        ),
+    },
+    "PMT": {
+        "fr": "Indemnité forfaitaire pour frais de recouvrement en cas de retard de paiement : 40 €.",
+        "en": "Fixed compensation for the costs of recovery in case of late payment: €40.",
+    },
+    "AAB": {
+        "fr": "Pas d’escompte pour paiement anticipé.",
+        "en": "No discount for early payment.",
+    },
+}
+
 CREDIT_TERMS: Final[Mapping[str, tuple[str, ...]]] = {
     "fr": ("Cet avoir annule en totalité la facture citée. Aucune somme n’est due au titre de celle-ci.",),
     "en": ("This credit note cancels the invoice named above in full. Nothing is owed on that invoice.",),

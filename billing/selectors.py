@@ -72,16 +72,19 @@ def open_list(
     return rows
 
 
+def right_of(actor: User | None, patient_id: UUID | None) -> tuple[str, str]:
+    """(by which right, what for) the actor acts, as the access log names them."""
+    if actor is None:
+        return "system", "billing"
+    if sees_all(actor):
+        return "role:" + (min(roles_of(actor), default="") or "superuser"), "billing"
+    stand = side_of(actor, patient_id) if patient_id is not None else None
+    return (stand.right, stand.purpose) if stand else ("self", "self")
+
+
 def audit(*, actor: User | None, patient_id: UUID | None, action: str, invoice_id: UUID | None = None) -> None:
     """One entry of the access log, committed before what it tells of is disclosed or done."""
-    if actor is None:
-        right, purpose = "system", "billing"
-    elif sees_all(actor):
-        right = "role:" + (min(roles_of(actor), default="") or "superuser")
-        purpose = "billing"
-    else:
-        stand = side_of(actor, patient_id) if patient_id is not None else None
-        right, purpose = (stand.right, stand.purpose) if stand else ("self", "self")
+    right, purpose = right_of(actor, patient_id)
     record_access(
         actor=actor,
         patient_id=patient_id,

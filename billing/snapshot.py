@@ -12,6 +12,8 @@ from django.conf import settings
 from django.utils import formats, translation
 
 from billing import legal, rules
+from billing.buyer_rules import BusinessBuyer
+from billing.buyer_rules import read as read_buyer
 from billing.models import Invoice, InvoiceItem, InvoiceShare
 from medisecure.kernel import clock
 from medisecure.kernel.formats import format_cents
@@ -25,11 +27,13 @@ def take(
     lines: Sequence[rules.Line],
     shares: Sequence[InvoiceShare] = (),
     credited: Invoice | None = None,
+    bill_to: BusinessBuyer | None = None,
 ) -> dict[str, Any]:
     """The JSON that stays with the invoice for good: people, seller, mentions and terms, in the patient's language."""
     language = legal.language_of(patient.language)
     reasons = sorted({line.exemption for line in lines if line.exemption})
-    return {
+    terms = legal.CREDIT_TERMS if credited else legal.BUSINESS_TERMS if bill_to else legal.TERMS
+    frozen: dict[str, Any] = {
         "language": language,
         "seller": dict(legal.seller()),
         "patient": {
@@ -40,7 +44,7 @@ def take(
         "practitioner": practitioner.full_name if practitioner else "",
         "mentions": {reason: legal.EXEMPTION_MENTIONS[reason][language] for reason in reasons},
         **_payers(shares),
-        "terms": list((legal.CREDIT_TERMS if credited else legal.TERMS)[language]),
+        "terms": list(terms[language]),
         "credited": {
             "number": credited.number,
             "issued_on": local_day(credited).isoformat(),
@@ -49,6 +53,11 @@ def take(
         if credited
         else None,
     }
+    if bill_to is not None:
+        # Only then, so that the others are what they were before there were businesses.
+        frozen["bill_to"] = bill_to.kept()
+        frozen["notes"] = {code: texts[language] for code, texts in legal.BUSINESS_NOTES.items()}
+    return frozen
 
 
 def _payers(shares: Sequence[InvoiceShare]) -> dict[str, Any]:
@@ -108,6 +117,8 @@ def paper(invoice: Invoice, items: Sequence[InvoiceItem]) -> dict[str, Any]:
             "reason": invoice.reason,
             "seller": frozen["seller"],
             "patient": frozen["patient"],
+            "bill_to": buyer_of(frozen),
+            "notes": list(frozen.get("notes", {}).values()),
             "practitioner": frozen["practitioner"],
             "mentions": [frozen["mentions"][reason] for reason in sorted(frozen["mentions"])],
             "terms": frozen["terms"],
@@ -154,6 +165,15 @@ def paper(invoice: Invoice, items: Sequence[InvoiceItem]) -> dict[str, Any]:
             "vat_total": format_cents(invoice.vat_cents),
             "total": format_cents(invoice.total_cents),
         }
+
+
+def buyer_of(frozen: dict[str, Any]) -> dict[str, Any] | None:
+    """The business that an issued invoice is made out to, with its address as lines; None when it is the patient."""
+    kept: dict[str, str] | None = frozen.get("bill_to")
+    if kept is None:
+        return None
+    buyer = read_buyer(kept)
+    return {**kept, "siren": buyer.siren, "address": buyer.address_lines}
 
 
 def _day(day: date | None) -> str:

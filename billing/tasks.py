@@ -6,13 +6,14 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from celery import shared_task
 from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
 
 from billing import rules, services
-from billing.models import Invoice, Payment, Refund
-from billing.services import merging
+from billing.models import Invoice, Payment, Refund, Reminder
+from billing.services import dunning, letters, merging
 from medisecure.accounts.interface import Role, users_with_role
 from medisecure.kernel import clock
 from medisecure.kernel.databases import BILLING, DEFAULT
@@ -140,3 +141,52 @@ def confirm_refund(event: Event) -> None:
     patient = patient_card(refund.payment.patient_id)
     key = f"{event.id}:payment-refunded"
     notify_user(dedupe_key=key, user_id=patient.user_id, kind="payment-refunded", url="/invoices/")
+
+
+@consumer("payment.recorded", database=BILLING, queue="billing")
+def make_receipt(event: Event) -> None:
+    """The receipt of what was paid."""
+    services.make_receipt(event.uuid("payment_id"))
+
+
+@shared_task(name="billing.remind")
+def remind() -> int:
+    """The look for reminders that are due."""
+    return dunning.look()
+
+
+@consumer("invoice.reminded", database=BILLING, queue="billing")
+def make_letter(event: Event) -> None:
+    """The letter, for the billing office to post."""
+    letters.make_letter(event.uuid("reminder_id"))
+
+
+@consumer("invoice.reminded", database=DEFAULT, queue="mail")
+def send_reminder(event: Event) -> None:
+    """The same by mail and in the portal, unless it was settled or held back on the way. The mail asks once more when
+    it leaves."""
+    reminder = Reminder.objects.select_related("invoice").get(id=event.uuid("reminder_id"))
+    invoice = reminder.invoice
+    if not dunning.may_be_reminded(invoice):
+        return
+    patient, page = patient_card(invoice.patient_id), portal_page(invoice.id)
+    with translation.override(patient.language):
+        context = {
+            "title": str(reminder.get_step_display()),
+            "number": invoice.number,
+            # As it is now: a part may have come since.
+            "owed": format_cents(invoice.balance_cents),
+            "due_date": invoice.due_date,
+            "url": f"{settings.PUBLIC_URL}{page}",
+        }
+    queue_mail(
+        dedupe_key=f"reminder:{reminder.id}",
+        to_email=patient.mail_address,
+        language=patient.language,
+        template="invoice_reminder",
+        context=context,
+        user_id=patient.user_id,
+        thread=f"invoice:{invoice.id}",
+        claim=f"dunning:{reminder.id}",
+    )
+    notify_user(dedupe_key=f"reminder:{reminder.id}", user_id=patient.user_id, kind="invoice-reminder", url=page)

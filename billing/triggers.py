@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from billing import guards
 from billing.seals import INVOICE_FIELDS, SHARE_FIELDS
 from medisecure.kernel.databases import BILLING
 from medisecure.kernel.triggers import Guard
@@ -75,6 +76,7 @@ def _conditions(vendor: str) -> Iterator[tuple[str, str, str, str]]:
     yield "allocation_insert_1", "payment_allocations", "INSERT", wrong
     yield "refund_insert_1", "refunds", "INSERT", f"NEW.amount_cents + {there.format('')} + {back} > {whole}"
     yield "write_off_insert_1", "write_offs", "INSERT", f"NOT {open_invoice}"
+    yield from guards.conditions(differ, numbered)
     # A counter goes up by one and never away: a number that was given is never given again.
     yield (
         "counter_update_1",
@@ -99,4 +101,4 @@ def statements(vendor: str) -> dict[str, str]:
     return found
 
 
-GUARD: Final = Guard(alias=BILLING, app_label="billing", prefix=PREFIX, table="write_offs", statements=statements)
+GUARD: Final = Guard(alias=BILLING, app_label="billing", prefix=PREFIX, table=guards.LAST_TABLE, statements=statements)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -160,6 +162,24 @@ class Env:
             return sorted(default)
         return found
 
+    def steps(self, name: str, default: tuple[int, ...], *, low: int, high: int) -> tuple[int, ...]:
+        """As many comma-separated whole numbers as the default has, each above the one before it."""
+        value = self.raw(name)
+        if value is None:
+            return default
+        words = value.split(",")
+        found = tuple(int(word) for word in words if word.strip().isdecimal())
+        rising = all(one < other for one, other in pairwise(found))
+        if (
+            len(found) != len(default)
+            or len(words) != len(found)
+            or not rising
+            or not low <= found[0] <= found[-1] <= high
+        ):
+            self.refuse(name, f"must be {len(default)} rising whole numbers from {low} to {high}")
+            return default
+        return found
+
     def hours(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
         """A part of the day as `8-20`: from the first hour up to, not including, the second."""
         value = self.raw(name)
@@ -226,6 +246,23 @@ class Env:
             self.refuse(name, f"must be a JSON object of texts with exactly the keys {keys}")
             return None
         return dict(found)
+
+    def accounts(self, name: str, names: tuple[str, ...]) -> dict[str, str] | None:
+        """A JSON object of names and numbers of accounts (Plan comptable général: three digits or more)."""
+        value = self.raw(name)
+        if value is None:
+            return None
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not all(
+            name in names and isinstance(number, str) and re.fullmatch(r"[1-8][0-9]{2}[0-9A-Za-z]{0,17}", number)
+            for name, number in found.items()
+        ):
+            self.refuse(name, f'must be a JSON object such as {{"patients": "4111"}}; the names are {", ".join(names)}')
+            return None
+        return found
 
     def directory(self, name: str, default: Path) -> Path:
         value = self.raw(name)

@@ -40,6 +40,12 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "options": {"queue": "exports", "expires": 300},
     },
     "tell-of-emergencies": {"task": "patients.tell_of_emergencies", "schedule": 300.0, "options": {"expires": 600}},
+    "remind-of-invoices": {
+        "task": "billing.remind",
+        # The mails leave in the morning; a look that was missed is the next one's.
+        "schedule": crontab(minute=15, hour="7-17"),
+        "options": {"queue": "billing", "expires": 3600},
+    },
     "forget-expired-holds": {"task": "appointments.forget_expired", "schedule": 60.0, "options": {"expires": 120}},
     "finish-uploads": {
         "task": "documents.finish_pending",

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from medisecure import api_settings, backends
 from medisecure import env as environment
 from medisecure.access_times import access_times
+from medisecure.book_settings import dunning_days, own_accounts
 from medisecure.celery import queues
 from medisecure.document_limits import document_limits, imaging_limits
 from medisecure.kernel import web_push
@@ -273,6 +274,7 @@ WAITING_OFFER_HOURS = env.hours("WAITING_OFFER_HOURS", (8, 20))
 BILLING_SELLER = env.mapping("BILLING_SELLER", backends.SELLER)
 #: Who takes payments online ("" for nobody), and what its callbacks are signed with.
 PAYMENT_PROVIDER, PAYMENT_CALLBACK_SECRET = backends.payments(env, SECRET_KEY if EMBEDDED else "")
+DUNNING_DAYS, BILLING_ACCOUNTS = dunning_days(env), own_accounts(env)
 
 # --- API --------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = api_settings.REST_FRAMEWORK | {"NUM_PROXIES": PROXIES}

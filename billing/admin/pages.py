@@ -29,6 +29,7 @@ from billing.admin.money_forms import (
     WriteOffForm,
     refundable,
 )
+from billing.admin.papers import tools_of
 from billing.models import Invoice
 from billing.services.sending import mark_sent
 from medisecure.accounts.models import User
@@ -81,7 +82,7 @@ class PageViews:
         if may("billing.add_invoice"):
             new = reverse("admin:billing_invoice_add")
             links.append((f"{new}?patient={invoice.patient_id}", _("New draft for this patient")))
-        return links
+        return [*links, *tools_of(cast(User, request.user), invoice)]
 
     # --- the pages ----------------------------------------------------------------------------------------------------
     def issue_view(self, request: HttpRequest, invoice_id: UUID) -> HttpResponse:

@@ -10,26 +10,37 @@ from __future__ import annotations
 from billing.models.bank import BankLine
 from billing.models.checkouts import Checkout, ProviderEvent
 from billing.models.course import InboxEntry, MergeMove, OutboxEvent, PatientMerge
+from billing.models.dunning import DunningHold, Instalment, Reminder
 from billing.models.invoices import PAYERS, Invoice, InvoiceCounter, InvoiceItem, InvoiceShare
+from billing.models.papers import Buyer, Paper
 from billing.models.payments import Allocation, Payment, Refund, WriteOff
 from billing.models.prices import Price
+from billing.models.tills import Till, TillDay, TillEntry
 
 __all__ = [
     "PAYERS",
     "Allocation",
     "BankLine",
+    "Buyer",
     "Checkout",
+    "DunningHold",
     "InboxEntry",
+    "Instalment",
     "Invoice",
     "InvoiceCounter",
     "InvoiceItem",
     "InvoiceShare",
     "MergeMove",
     "OutboxEvent",
+    "Paper",
     "PatientMerge",
     "Payment",
     "Price",
     "ProviderEvent",
     "Refund",
+    "Reminder",
+    "Till",
+    "TillDay",
+    "TillEntry",
     "WriteOff",
 ]

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import rules, selectors
 from billing.models import Allocation, Invoice, Payment, Refund, WriteOff
-from billing.services import ledger
+from billing.services import ledger, tills
 from billing.services.drafts import clean_reason
 from billing.services.payments import require_payment
 from medisecure.accounts.models import User
@@ -179,6 +179,7 @@ def _refund(wanted: Refund) -> Refund:
         raise Invalid({"amount_cents": [_("There is only %(there)s of credit.") % {"there": format_cents(left)}]})
     names = ("payment_id", "invoice_id", "amount_cents", "method", "reference", "reason", "made_by", "idempotency_key")
     made = Refund.objects.create(**{name: getattr(wanted, name) for name in names})
+    tills.note_refund(made)
     patient_id = payment.patient_id or (invoice.patient_id if invoice else None)
     values = {"refund_id": str(made.id), "payment_id": str(payment.id)}
     emit(BILLING, "payment.refunded", {**values, "patient_id": str(patient_id) if patient_id else None})

@@ -13,9 +13,11 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from billing import rules, seals, selectors, snapshot
-from billing.models import Invoice, InvoiceCounter, InvoiceItem, InvoiceShare, Price
+from billing.buyer_rules import read as read_buyer
+from billing.models import Buyer, Invoice, InvoiceCounter, InvoiceItem, InvoiceShare, Price
 from billing.services import ledger, outdated, payers
 from billing.services import lines as draft_lines
+from billing.services.buyers import buyer_of
 from billing.services.drafts import clean_reason, lock_draft
 from medisecure.accounts.models import User
 from medisecure.kernel import clock
@@ -71,7 +73,9 @@ def _issue(
     _number(
         invoice,
         actor_id=actor_id,
-        frozen=snapshot.take(patient=patient, practitioner=practitioner, lines=spoken, shares=shares),
+        frozen=snapshot.take(
+            patient=patient, practitioner=practitioner, lines=spoken, shares=shares, bill_to=buyer_of(invoice)
+        ),
         days=rules.PAYMENT_DAYS,
     )
     return invoice
@@ -189,12 +193,17 @@ def _credit(
     )
     # The same lines for the same payers: it takes back from each what the invoice asked of them.
     draft_lines.write(note, lines, payers.covers_of(invoice))
+    # To whom the invoice was made out, as it was printed.
+    business = (invoice.snapshot or {}).get("bill_to")
+    if business:
+        Buyer.objects.create(invoice=note, **business)
     frozen = snapshot.take(
         patient=patient,
         practitioner=practitioner,
         lines=lines,
         shares=list(InvoiceShare.objects.filter(invoice=note)),
         credited=invoice,
+        bill_to=read_buyer(business) if business else None,
     )
     _number(note, actor_id=actor_id, frozen=frozen, days=0)
     ledger.release(invoice, actor_id=actor_id)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import rules, selectors
 from billing.models import Allocation, Payment
-from billing.services import ledger
+from billing.services import ledger, tills
 from medisecure.accounts.models import User
 from medisecure.kernel.databases import BILLING
 from medisecure.kernel.errors import Invalid, InvoiceNotOpen, NotFound
@@ -192,6 +192,7 @@ def _take(wanted: Payment, parts: Sequence[Part], *, keep_rest: bool, must_fit: 
         if share and min(part.amount_cents, owed):
             uses.append((invoice, share, min(part.amount_cents, owed)))
     payment = _write(wanted)
+    tills.note_payment(payment)
     for invoice in invoices.values():
         ids = {"invoice_id": str(invoice.id), "patient_id": str(invoice.patient_id)}
         emit(BILLING, "payment.recorded", {"payment_id": str(payment.id), **ids})

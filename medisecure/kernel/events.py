@@ -40,6 +40,7 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "imaging.copy_ended": frozenset({"copy_id", "patient_id", "status"}),
     "invoice.issued": frozenset({"invoice_id", "patient_id"}),
     "invoice.written_off": frozenset({"invoice_id", "patient_id"}),
+    "invoice.reminded": frozenset({"reminder_id", "invoice_id", "patient_id", "step"}),
     "invoice.paid": frozenset({"invoice_id", "patient_id"}),
     "patient.merge_started": _MERGE,
     "patient.merge_moved": frozenset({"merge_id", "part", "undo", "moved", "kept"}),

@@ -22,13 +22,17 @@ _MISSING = re.compile(r'the text `"(.+?)"` could not be displayed')
 _MOST_MISSING = 100
 
 
-def render_pdf(template: str, data: Mapping[str, Any], *, created: datetime | None = None) -> bytes:
+def render_pdf(
+    template: str, data: Mapping[str, Any], *, created: datetime | None = None, attachment: str = ""
+) -> bytes:
     """The PDF made by `templates/pdf/<template>.typ`, which reads `data` with `json(bytes(sys.inputs.data))`.
 
     Data reaches the template as values and never as markup, so text from a person cannot change the document's shape.
     Only typst's own fonts are used and `created` is the document's date, so the same data gives the same bytes on
     every machine. They have Latin, Greek, Cyrillic, Hebrew, Arabic and Devanagari; a character that they lack is
     printed as "?", because a paper with a gap can be read and no paper cannot.
+
+    `attachment` reaches the template as `sys.inputs.attachment`, for `pdf.attach`: a file inside the paper (PDF/A-3).
 
     The template must set the document's title and language (PDF/UA-1 §7.1, §7.2).
     """
@@ -37,7 +41,7 @@ def render_pdf(template: str, data: Mapping[str, Any], *, created: datetime | No
     replaced = 0
     while True:
         try:
-            pdf = _compile(root, template, text, (created or clock.now()).replace(microsecond=0))
+            pdf = _compile(root, template, text, attachment, (created or clock.now()).replace(microsecond=0))
         except RuntimeError as error:
             missing = _MISSING.search(str(error))
             if missing is None or replaced == _MOST_MISSING:
@@ -52,9 +56,10 @@ def render_pdf(template: str, data: Mapping[str, Any], *, created: datetime | No
         return pdf
 
 
-def _compile(root: Path, template: str, data: str, created: datetime) -> bytes:
+def _compile(root: Path, template: str, data: str, attachment: str, created: datetime) -> bytes:
+    inputs = {"data": data, **({"attachment": attachment} if attachment else {})}
     compiler = typst.Compiler(
-        str(root / f"{template}.typ"), root=str(root), ignore_system_fonts=True, sys_inputs={"data": data}
+        str(root / f"{template}.typ"), root=str(root), ignore_system_fonts=True, sys_inputs=inputs
     )
     pdf = compiler.compile(format="pdf", pdf_standards=["a-3b", "ua-1"], timestamp=created)
     if not isinstance(pdf, bytes):

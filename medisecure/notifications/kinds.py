@@ -31,6 +31,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "imaging-copy-doubtful": _("A de-identified copy is made. Look at its images before it can be downloaded."),
     "imaging-copy-failed": _("The de-identified copy of a study could not be made."),
     "invoice-issued": _("A new invoice is ready."),
+    "invoice-reminder": _("An invoice is still to be paid."),
     "export-ready": _("The copy of your data is ready."),
     "export-failed": _("The copy of your data could not be made. Please ask again."),
     "report-ready": _("A report that you asked for is ready."),

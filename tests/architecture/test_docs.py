@@ -84,10 +84,8 @@ def _described() -> set[str]:
 
 
 def _read_by_code() -> set[str]:
-    text = "".join(
-        _read(ROOT / "medisecure" / name)
-        for name in ("settings.py", "access_times.py", "backends.py", "document_limits.py")
-    )
+    names = ("settings.py", "access_times.py", "backends.py", "book_settings.py", "document_limits.py")
+    text = "".join(_read(ROOT / "medisecure" / name) for name in names)
     found = set(re.findall(r"\benv\.\w+\(\s*\"([A-Z][A-Z0-9_]*)\"", text))
     gunicorn = _read(ROOT / "deploy" / "gunicorn.conf.py")
     return found | set(re.findall(r"os\.environ\.get\(\s*\"([A-Z][A-Z0-9_]*)\"", gunicorn))

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from billing import chart
 from medisecure.backends import mariadb, mongodb, postgresql
+from medisecure.book_settings import ACCOUNTS, dunning_days, own_accounts
 from medisecure.document_limits import document_limits
 from medisecure.env import Env, SettingsError
 
@@ -67,6 +69,26 @@ def test_a_part_of_the_day_is_two_hours(value: str) -> None:
     env = Env({"WAITING_OFFER_HOURS": value})
     assert env.hours("WAITING_OFFER_HOURS", (8, 20)) == (8, 20)
     assert problems(env).startswith("WAITING_OFFER_HOURS: must be two hours of the day such as 8-20")
+
+
+@pytest.mark.parametrize("value", ["x", "8,30", "30,8,60", "0,8,30", "8,30,366", "8,30,60,90", "8,,60"])
+def test_steps_rise_and_are_as_many_as_they_must_be(value: str) -> None:
+    assert dunning_days(Env({"DUNNING_DAYS": "5, 20,40"})) == (5, 20, 40)
+    env = Env({"DUNNING_DAYS": value})
+    assert dunning_days(env) == (8, 30, 60)
+    assert problems(env) == "DUNNING_DAYS: must be 3 rising whole numbers from 1 to 365"
+
+
+@pytest.mark.parametrize("value", ["x", "[]", '{"patients": "41"}', '{"patients": 4111}', '{"lions": "4111"}'])
+def test_accounts_are_known_names_and_numbers(value: str) -> None:
+    assert own_accounts(Env({"BILLING_ACCOUNTS": '{"patients": "411000"}'})) == {"patients": "411000"}
+    env = Env({"BILLING_ACCOUNTS": value})
+    assert own_accounts(env) is None
+    assert problems(env).startswith('BILLING_ACCOUNTS: must be a JSON object such as {"patients": "4111"}')
+
+
+def test_every_name_of_an_account_has_its_number() -> None:
+    assert set(chart.NAMES) == set(ACCOUNTS)
 
 
 @pytest.mark.parametrize("value", ["x", "0", "241", "1,,2", "1,2,3,4,5,6", "1.5", "-2"])

@@ -245,6 +245,8 @@ def _uploads(asked: argparse.Namespace) -> None:
     from medisecure.ops.bench import uploads
 
     print(uploads.table(uploads.measure(asked.megabytes), asked.megabytes))
+
+
 def _mails(asked: argparse.Namespace, report: Path, sink: ExitStack) -> None:
     from django.conf import settings
     from django.db import connections

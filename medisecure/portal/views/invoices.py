@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.interface import (
@@ -21,11 +23,29 @@ from billing.interface import (
     invoice_pdf_url,
     invoices_for_patient,
     pays_online,
+    receipt_url,
     start_checkout,
+    statement_url,
     test_payment,
 )
-from medisecure.kernel.errors import Conflict, DomainError, NotFound
+from medisecure.kernel import clock
+from medisecure.kernel.errors import Conflict, DomainError, Invalid, NotFound
 from medisecure.portal.people import crumbs, for_patient, reader
+
+
+class StatementForm(forms.Form):
+    """From which day to which."""
+
+    first = forms.DateField(
+        label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    last = forms.DateField(label=gettext_lazy("To"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+
+    @classmethod
+    def of_this_year(cls) -> StatementForm:
+        today = clock.today()
+        return cls(initial={"first": today.replace(month=1, day=1), "last": today}, auto_id="statement_%s")
+
 
 INVOICES_A_PAGE = 20
 #: As many of a patient's invoices as the pages reach back.
@@ -37,6 +57,10 @@ LOOKS = 12
 @require_safe
 @for_patient
 def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
+    return _listing(request, patient_id)
+
+
+def _listing(request: HttpRequest, patient_id: UUID, form: StatementForm | None = None) -> HttpResponse:
     cards = invoices_for_patient(actor=reader(request), patient_id=patient_id, limit=REACH)
     context = {
         "crumbs": crumbs((_("My invoices"), "")),
@@ -46,8 +70,9 @@ def listing(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         "insurers_cents": sum(card.insurers_balance_cents for card in cards),
         "credit_cents": credit_of(actor=reader(request), patient_id=patient_id),
         "online": pays_online(),
+        "statement_form": form or StatementForm.of_this_year(),
     }
-    return render(request, "portal/invoices.html", context)
+    return render(request, "portal/invoices.html", context, status=422 if form else 200)
 
 
 def _own(request: HttpRequest, patient_id: UUID, invoice_id: UUID) -> InvoiceCard:
@@ -130,3 +155,37 @@ def paper(request: HttpRequest, patient_id: UUID, invoice_id: UUID) -> HttpRespo
         messages.warning(request, error.message)
         return redirect("invoice", invoice_id=invoice_id)
     return HttpResponseRedirect(address)
+
+
+@require_safe
+@for_patient
+def receipt(request: HttpRequest, patient_id: UUID, invoice_id: UUID, payment_id: UUID) -> HttpResponse:
+    """The receipt of a payment, by an address that expires."""
+    card = _own(request, patient_id, invoice_id)
+    if payment_id not in {line.id for line in card.payments}:
+        raise NotFound
+    try:
+        address = receipt_url(actor=reader(request), payment_id=payment_id)
+    except Conflict as error:
+        messages.warning(request, error.message)
+        return redirect("invoice", invoice_id=invoice_id)
+    return HttpResponseRedirect(address)
+
+
+@require_POST
+@for_patient
+def statement(request: HttpRequest, patient_id: UUID) -> HttpResponse:
+    """The patient's account over some days, made now and kept."""
+    form = StatementForm(request.POST, auto_id="statement_%s")
+    if form.is_valid():
+        days = form.cleaned_data
+        try:
+            address = statement_url(
+                actor=reader(request), patient_id=patient_id, first=days["first"], last=days["last"]
+            )
+        except Invalid as error:
+            for field, texts in error.errors.items():
+                form.add_error(field, [str(text) for text in texts])
+        else:
+            return HttpResponseRedirect(address)
+    return _listing(request, patient_id, form)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 from stdnum.eu import vat
@@ -99,4 +99,4 @@ def clean(values: Mapping[str, str]) -> BusinessBuyer:
             faults["registration"] = "not-siren"
     if text["vat_number"] and not vat.is_valid(text["vat_number"]):
         faults["vat_number"] = "not-vat"
-    return BusinessBuyer(**text, faults=faults)
+    return replace(read(text), faults=faults)

@@ -72,13 +72,17 @@ def show(column: Column, cell: Cell) -> str:
         case Kind.MONEY:
             return format_cents(int(str(cell)))
         case Kind.NUMBER:
-            figure = cell.normalize() if isinstance(cell, Decimal) else cell
-            return str(formats.number_format(f"{figure:f}" if isinstance(figure, Decimal) else figure, use_l10n=True))
+            return str(formats.number_format(_figure(cell), use_l10n=True))
         case Kind.DAY if isinstance(cell, date):
             return formats.date_format(cell, "SHORT_DATE_FORMAT")
         case Kind.TIME if isinstance(cell, datetime):
             return formats.time_format(clock.local(cell, ZoneInfo(settings.TIME_ZONE)).time(), "H:i")
     return str(cell)
+
+
+def _figure(cell: Cell) -> str:
+    """A number without the zeros at its end."""
+    return f"{cell.normalize():f}" if isinstance(cell, Decimal) else str(cell)
 
 
 def _plain(column: Column, cell: Cell) -> str:
@@ -88,7 +92,7 @@ def _plain(column: Column, cell: Cell) -> str:
         case Kind.MONEY:
             return f"{to_decimal(int(str(cell))):.2f}"
         case Kind.NUMBER:
-            return f"{cell.normalize():f}" if isinstance(cell, Decimal) else str(cell)
+            return _figure(cell)
         case Kind.DAY if isinstance(cell, date):
             return cell.isoformat()
         case Kind.TIME if isinstance(cell, datetime):

@@ -35,7 +35,7 @@ def keep(
     created_by: UUID | None = None,
 ) -> Paper:
     """The paper of this subject: frozen now, or as it was frozen before."""
-    found = Paper.objects.filter(subject=subject).first()
+    found: Paper | None = Paper.objects.filter(subject=subject).first()
     if found is not None:
         return found
     try:
@@ -53,19 +53,21 @@ def keep(
             return paper
     except IntegrityError:
         # Somebody else was first.
-        return Paper.objects.get(subject=subject)
+        first: Paper = Paper.objects.get(subject=subject)
+        return first
 
 
 def print_paper(paper_id: UUID) -> Paper:
     """Render, store and note the PDF of a kept paper; a repeat finds it and does nothing. As `papers.make_pdf`."""
-    paper = Paper.objects.get(id=paper_id)
+    paper: Paper = Paper.objects.get(id=paper_id)
     if paper.pdf_key:
         return paper
     pdf = render_pdf(_template(paper), paper.content, created=paper.created_at)
     key = store_once(f"{_FOLDERS[Paper.Kind(paper.kind)]}/{paper.created_at.year}/{paper.number}-{paper.id}.pdf", pdf)
     with atomic(BILLING):
         Paper.objects.filter(id=paper.id, pdf_key="").update(pdf_key=key, pdf_sha256=hashlib.sha256(pdf).hexdigest())
-    return Paper.objects.get(id=paper.id)
+    paper.refresh_from_db()
+    return paper
 
 
 def _template(paper: Paper) -> str:

@@ -38,12 +38,12 @@ def describe(pdf: bytes, schema: Schema) -> bytes:
 
     writer = PdfWriter(clone_from=io.BytesIO(pdf))
     metadata = writer.root_object["/Metadata"].get_object()
-    text = metadata.get_data().decode("utf-8")  # type: ignore[attr-defined]
+    text = metadata.get_data().decode("utf-8")
     if text.count(_SCHEMAS_END) != 1 or text.count(_PROPERTIES_END) != 1:
         raise ValueError("no metadata of a PDF/A")
     text = text.replace(_SCHEMAS_END, _described(schema) + _SCHEMAS_END)
     text = text.replace(_PROPERTIES_END, _values(schema) + _PROPERTIES_END)
-    metadata.set_data(text.encode("utf-8"))  # type: ignore[attr-defined]
+    metadata.set_data(text.encode("utf-8"))
     writer.pdf_header = pdf[:8].decode("ascii")
     out = io.BytesIO()
     writer.write(out)

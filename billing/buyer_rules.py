@@ -65,7 +65,8 @@ class BusinessBuyer:
 def read(values: Mapping[str, Any]) -> BusinessBuyer:
     """The buyer as it was kept."""
     names = {one.name for one in fields(BusinessBuyer)} - {"faults"}
-    return BusinessBuyer(**{name: str(values.get(name, "")) for name in names})
+    kept: dict[str, Any] = {name: str(values.get(name, "")) for name in names}
+    return BusinessBuyer(**kept)
 
 
 def clean(values: Mapping[str, str]) -> BusinessBuyer:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from medisecure.env import Env, Url
-
-#: What `BILLING_SELLER` must name.
-SELLER: Final[dict[str, type]] = dict.fromkeys(
-    ("name", "siret", "vat_number", "finess", "phone", "email", "iban", "bic"), str
-) | {"lines": list}
 
 #: Where the browsers' push services are: Chrome and Edge on Android, Firefox, Safari, Edge on Windows.
 PUSH_HOSTS = ("fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com", "notify.windows.com")

@@ -1,9 +1,9 @@
-"""Settings of the books and of reminders of invoices; `deploy/env.example` says what each one does."""
+"""Settings of invoices, of the books and of reminders; `deploy/env.example` says what each one does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from medisecure.env import Env
 
@@ -12,6 +12,12 @@ ACCOUNTS: Final = (
     *("patients", "businesses", "mandatory", "complementary", "services", "vat", "written_off"),
     *("bank", "cards", "cheques", "cash", "transfers", "losses", "gains"),
 )
+
+
+def seller(env: Env) -> dict[str, Any] | None:
+    """Who issues the invoices."""
+    texts = ("name", "siret", "vat_number", "finess", "phone", "email", "iban", "bic")
+    return env.mapping("BILLING_SELLER", dict.fromkeys(texts, str) | {"lines": list})
 
 
 def dunning_days(env: Env) -> tuple[int, ...]:

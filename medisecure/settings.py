@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from medisecure import api_settings, backends
 from medisecure import env as environment
 from medisecure.access_times import access_times
-from medisecure.book_settings import dunning_days, own_accounts
+from medisecure.book_settings import dunning_days, own_accounts, seller
 from medisecure.celery import queues
 from medisecure.document_limits import document_limits, imaging_limits
 from medisecure.kernel import web_push
@@ -271,7 +271,7 @@ WAITING_OFFER_MINUTES = env.integer("WAITING_OFFER_MINUTES", 120, low=15, high=2
 WAITING_OFFER_HOURS = env.hours("WAITING_OFFER_HOURS", (8, 20))
 
 #: Who issues the invoices (CGI, annexe II, art. 242 nonies A); None: the invented hospital of billing/legal.py.
-BILLING_SELLER = env.mapping("BILLING_SELLER", backends.SELLER)
+BILLING_SELLER = seller(env)
 #: Who takes payments online ("" for nobody), and what its callbacks are signed with.
 PAYMENT_PROVIDER, PAYMENT_CALLBACK_SECRET = backends.payments(env, SECRET_KEY if EMBEDDED else "")
 DUNNING_DAYS, BILLING_ACCOUNTS = dunning_days(env), own_accounts(env)

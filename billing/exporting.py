@@ -11,7 +11,19 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from billing.models import Allocation, Invoice, InvoiceItem, InvoiceShare, Payment, Refund, WriteOff
+from billing.models import (
+    Allocation,
+    DunningHold,
+    Instalment,
+    Invoice,
+    InvoiceItem,
+    InvoiceShare,
+    Paper,
+    Payment,
+    Refund,
+    Reminder,
+    WriteOff,
+)
 from medisecure.kernel import objects
 from medisecure.kernel.formats import format_cents
 from patients.interface import ExportFile, ExportSection, PaperTable, fhir_digits, table_rows
@@ -70,12 +82,20 @@ def _tables(patient_id: UUID) -> Iterator[tuple[str, Iterator[Row]]]:
     for name, model in (("payment_allocations", Allocation), ("write_offs", WriteOff)):
         yield name, table_rows(model.objects.filter(invoice__patient_id=patient_id))
     yield "refunds", table_rows(Refund.objects.filter(payment__patient_id=patient_id))
+    yield "billing_papers", table_rows(Paper.objects.filter(patient_id=patient_id))
+    yield "reminders", table_rows(Reminder.objects.filter(patient_id=patient_id))
+    yield "dunning_holds", table_rows(DunningHold.objects.filter(invoice__patient_id=patient_id))
+    yield "instalments", table_rows(Instalment.objects.filter(hold__invoice__patient_id=patient_id))
 
 
 def _files(patient_id: UUID) -> Iterator[ExportFile]:
     rows = Invoice.objects.filter(patient_id=patient_id).exclude(pdf_key="").order_by("id")
     for number, key in rows.values_list("number", "pdf_key"):
         yield ExportFile(f"invoices/{number}.pdf", functools.partial(objects.documents().open, key))
+    kept = Paper.objects.filter(patient_id=patient_id).exclude(pdf_key="").order_by("id")
+    for kind, number, row_id, key in kept.values_list("kind", "number", "id", "pdf_key"):
+        name = f"invoices/{kind}-{number}-{row_id.hex[-6:]}.pdf"
+        yield ExportFile(name, functools.partial(objects.documents().open, key))
 
 
 def _paper(patient_id: UUID) -> list[PaperTable]:

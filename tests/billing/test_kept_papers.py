@@ -11,6 +11,7 @@ from django.db import DatabaseError, connections
 from pypdf import PdfReader
 
 from billing.account import account
+from billing.exporting import SECTION
 from billing.models import Invoice, Paper, Payment
 from billing.services import bill_to, credit, issue_invoice, make_receipt, make_statement, paper_url, receipt_url
 from billing.services.storing import store_once
@@ -180,3 +181,15 @@ def test_nobody_gets_anothers_statement(
     with pytest.raises(NotFound):
         paper_url(actor=dan, paper_id=paper.id)
     assert not AccessEntry.objects.filter(actor_id=dan.id).exists()
+
+
+def test_the_copy_of_a_patients_data_has_their_papers(
+    part_paid: tuple[Invoice, Payment], asha_card: PatientCard
+) -> None:
+    paper = receipt(part_paid[1])
+    tables = {name: list(rows) for name, rows in SECTION.tables(asha_card.id)}
+    assert [row["number"] for row in tables["billing_papers"]] == [paper.number]
+    assert {"reminders", "dunning_holds", "instalments"} <= tables.keys()
+    (found,) = (file for file in SECTION.files(asha_card.id) if "receipt" in file.path)
+    with found.open() as stored:
+        assert stored.read() == bytes_of(paper)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0007_allocations_of_what_was_paid'),
+        ('billing', '0009_bank_lines_and_sending'),
     ]
 
     operations = [

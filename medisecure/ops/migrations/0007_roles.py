@@ -18,6 +18,11 @@ def make_roles(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ops", "0006_scheduled_jobs")]
+    dependencies = [
+        ("ops", "0006_scheduled_jobs"),
+        ("billing", "0012_reminders"),
+        ("documents", "0003_imaging"),
+        ("notifications", "0003_push_and_choices"),
+    ]
 
     operations = [migrations.RunPython(make_roles, migrations.RunPython.noop)]

@@ -11,13 +11,13 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from billing.erasing import HOLDER
         from billing.exporting import SECTION
-        from billing.services.dunning import still_holds
+        from billing.services.dunning import true_claims
         from billing.triggers import GUARD
         from medisecure.notifications.interface import register_claim
         from patients.interface import register_data_holder, register_export_section
 
         GUARD.connect(self)
-        register_claim("dunning", still_holds)
+        register_claim("dunning", true_claims)
 
         from billing.owning import PAPERS
         from medisecure.kernel.owners import register_owner

@@ -5,7 +5,7 @@ Only what a patient owes of their own: an insurer is never reminded here, nor a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
@@ -126,10 +126,11 @@ def may_be_reminded(invoice: Invoice) -> bool:
     )
 
 
-def still_holds(claim: str) -> bool:
-    """Whether the mail of a reminder is still true: `dunning:<reminder>`."""
-    reminder = Reminder.objects.filter(id=claim.partition(":")[2]).select_related("invoice").first()
-    return reminder is not None and may_be_reminded(reminder.invoice)
+def true_claims(claims: Collection[str]) -> list[str]:
+    """Asked when mails are handed over: which reminders (`dunning:<reminder>`) are still true?"""
+    ids = {claim: UUID(claim.partition(":")[2]) for claim in claims}
+    rows = Reminder.objects.select_related("invoice").prefetch_related("invoice__shares").in_bulk(ids.values())
+    return [claim for claim, key in ids.items() if key in rows and may_be_reminded(rows[key].invoice)]
 
 
 def _end_broken_plans(today: date) -> int:

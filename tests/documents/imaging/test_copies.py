@@ -143,7 +143,7 @@ def test_what_cannot_be_cleaned_is_left_out_and_counted(
             raise sandbox.OutOfBounds
         return run(*args)
 
-    monkeypatch.setattr(copies.sandbox, "run", fails_once)
+    monkeypatch.setattr(sandbox, "run", fails_once)
     copies.make_copy(row.id)
     row.refresh_from_db()
     assert (row.status, row.images, row.left_out) == (Status.READY, 1, 1)
@@ -157,7 +157,7 @@ def test_a_copy_that_cannot_be_made_says_so(
     def fails(*args: Any) -> dict[str, Any]:
         raise sandbox.Failed("ValueError")
 
-    monkeypatch.setattr(copies.sandbox, "run", fails)
+    monkeypatch.setattr(sandbox, "run", fails)
     copies.make_copy(row.id)
     row.refresh_from_db()
     assert row.status == Status.FAILED

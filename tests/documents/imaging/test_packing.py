@@ -187,7 +187,7 @@ def test_a_worker_that_dies_at_any_moment_loses_nothing(
 
             patch.setattr(storage, "keep", after_storing)
         elif moment == "digest_of":
-            patch.setattr(packing.storage, "intact", killed)
+            patch.setattr(storage, "intact", killed)
         else:
             patch.setattr(packing, moment, killed)
         with pytest.raises(KeyboardInterrupt):

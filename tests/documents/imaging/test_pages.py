@@ -85,7 +85,7 @@ def test_the_manifest_says_what_drawing_needs(shown: ImagingInstance, asha: User
 def test_an_outsider_gets_404_for_anothers_images(name: str, shown: ImagingInstance, asha: User, dan: User) -> None:
     """With Asha's own token, and with one that names Dan and was signed by a mistake of ours."""
     for token in (_token(asha, shown), _token(dan, shown)):
-        arguments = {"imaging-manifest": [token], "imaging-preview": [token, shown.id]}
+        arguments: dict[str, list[object]] = {"imaging-manifest": [token], "imaging-preview": [token, shown.id]}
         path = reverse(name, args=arguments.get(name, [token, shown.id, 0]))
         assert signed_in(dan).get(path).status_code == 404
         assert Client().get(path).status_code == 302

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from PIL import Image
 
 from documents.erasing import HOLDER
-from documents.imaging import gate, reviewing, selectors, storage, work
+from documents.imaging import gate, indexing, pixels, reviewing, selectors, storage, work
 from documents.interface import collecting_objects, document_url, documents_for_patient, import_document
 from documents.models import Document, ImagingInstance, ImagingSeries, ImagingStudy
 from medisecure.accounts.models import User
@@ -106,7 +106,7 @@ def test_what_cannot_be_shown_says_why_and_is_not_tried_again(add_document: AddD
 def test_a_file_that_kills_its_decoder_is_given_up_at_once(
     add_document: AddDocument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work.pixels, "examine", lambda *args: os.abort())
+    monkeypatch.setattr(pixels, "examine", lambda *args: os.abort())
     row = looked_at(add_document(image(), category="imaging"))
     assert (row.state, row.reason, row.due_at) == (State.NOT_SHOWN, "limits", None)
     assert row.uid  # what it says of itself is known all the same
@@ -160,7 +160,7 @@ def test_a_failure_between_the_bytes_and_the_row_leaves_no_object(
         raise RuntimeError("planted")
 
     with monkeypatch.context() as patch:
-        patch.setattr(work.indexing, "_record", fails)
+        patch.setattr(indexing, "_record", fails)
         with pytest.raises(RuntimeError, match="planted"):
             work.process(document.id)
     assert stored_keys() == before

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import (
     Allocation,
+    Checkout,
     DunningHold,
     Instalment,
     Invoice,
@@ -82,6 +83,7 @@ def _tables(patient_id: UUID) -> Iterator[tuple[str, Iterator[Row]]]:
     for name, model in (("payment_allocations", Allocation), ("write_offs", WriteOff)):
         yield name, table_rows(model.objects.filter(invoice__patient_id=patient_id))
     yield "refunds", table_rows(Refund.objects.filter(payment__patient_id=patient_id))
+    yield "checkouts", table_rows(Checkout.objects.filter(patient_id=patient_id))
     yield "billing_papers", table_rows(Paper.objects.filter(patient_id=patient_id))
     yield "reminders", table_rows(Reminder.objects.filter(patient_id=patient_id))
     yield "dunning_holds", table_rows(DunningHold.objects.filter(invoice__patient_id=patient_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
@@ -40,7 +41,7 @@ class ProviderCallback(APIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
-        request=OpenApiResponse(description="As the provider sends it."),
+        request=OpenApiTypes.BINARY,
         responses={
             204: OpenApiResponse(description="Heard, now or before."),
             400: OpenApiResponse(description="`bad-callback`: not signed, not of these minutes, or not understood."),

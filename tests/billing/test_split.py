@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -39,6 +40,7 @@ from medisecure.kernel.transactions import atomic
 from patients.interface import Details, InsurerEntry, PatientCard, save_patient
 from patients.models import Patient
 from tests.billing.fixtures import MakeInvoice
+from tests.billing.test_paper import pdf_of, text_of
 from tests.cast import ALL_DATABASES
 from tests.support import api, deliver_events
 
@@ -330,3 +332,15 @@ def test_the_worklists_part_what_is_to_do(
     assert listed("overdue") == listed("overdue-insurers") == set()
     monkeypatch.setattr("billing.admin.invoices.clock.today", lambda: date(2099, 1, 1))
     assert (listed("overdue"), listed("overdue-insurers")) == ({unpaid.id}, {shared.id})
+
+
+def test_the_paper_asks_the_patient_for_their_part_alone(
+    insured: PatientCard, issued: MakeInvoice, tmp_path: Path
+) -> None:
+    text = text_of(pdf_of(issued(lines=[CARE, ROOM])), tmp_path)
+    assert "Assurance maladie obligatoire (Caisse de Valmont) 21,00 €" in text
+    assert "Assurance complémentaire (Mutuelle des Tilleuls) 67,50 €" in text
+    assert "À payer par le patient 58,50 €" in text
+    assert "Total TTC 147,00 €" in text
+    assert "Remise 13,00 € (10 %)" in text
+    assert "Total TTC à payer" not in text

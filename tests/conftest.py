@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.cache import cache
 
@@ -41,6 +43,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock():
         emptying.install()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_storage_has_a_clock_of_its_own() -> Iterator[None]:
+    """A test that travels in time still signs its requests to S3 for the time that the server has."""
+    if settings.S3 is None:
+        yield
+        return
+    import botocore.auth
+
+    def now(remove_tzinfo: bool = True) -> datetime:
+        hatch = time_machine.escape_hatch
+        real = hatch.datetime.datetime.now(UTC) if hatch.is_travelling() else datetime.now(UTC)
+        return real.replace(tzinfo=None) if remove_tzinfo else real
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", now)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -20,10 +20,11 @@ from django.test import Client
 from PIL import Image
 
 from documents.interface import upload_document
-from documents.models import Document
+from documents.models import Document, Upload
 from medisecure.accounts.models import User
 from medisecure.kernel import objects
 from patients.interface import PatientCard, PractitionerCard
+from patients.models import Patient
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 TEXT = "Compte rendu : tension élevée.\n".encode()
@@ -85,7 +86,8 @@ def ct() -> bytes:
 
 
 def stored_keys() -> set[str]:
-    """`bucket/key` of everything in object storage."""
+    """`bucket/key` of everything in object storage; on a server, whose buckets other tests use at the same time, of
+    what belongs to the patients and uploads of this one's databases."""
     found = set()
     for name in (objects.DOCUMENTS, objects.IMAGES):
         storage: Any = storages[name]
@@ -93,7 +95,9 @@ def stored_keys() -> set[str]:
             root = Path(storage.location)
             found |= {f"{name}/{item.relative_to(root)}" for item in root.rglob("*") if item.is_file()}
         else:
-            found |= {f"{name}/{item.key}" for item in storage.bucket.objects.all()}
+            ours = {str(one) for rows in (Patient, Upload) for one in rows.objects.values_list("id", flat=True)}
+            keys = (item.key for item in storage.bucket.objects.all())
+            found |= {f"{name}/{key}" for key in keys if not ours.isdisjoint(key.split("/"))}
     return found
 
 

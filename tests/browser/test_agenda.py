@@ -89,6 +89,10 @@ def test_dark_agenda_has_contrast_too(new_tab: NewTab, rita: User, full_day: lis
     assert tab.faults == []
 
 
+#: Which column has the focus, counted from 0.
+COLUMN = "[...document.querySelectorAll('[data-column]')].indexOf(document.activeElement.closest('[data-column]'))"
+
+
 def test_a_day_by_keyboard_alone(new_tab: NewTab, rita: User, full_day: list[Appointment]) -> None:
     tab = new_tab()
     tab.sign_in(rita)
@@ -97,12 +101,23 @@ def test_a_day_by_keyboard_alone(new_tab: NewTab, rita: User, full_day: list[App
     press("j")
     assert "Asha Rao" in focused(page)
     assert "09:00" in focused(page)
-    press("ArrowDown")
+    press("ArrowDown")  # the next stop is a free time
+    assert focused(page).split() == ["Book", "09:30"]
+    press("Enter")
+    page.wait_for_url("**/book/**")
+    assert "09:30" in page.url or "T09%3A30" in page.url
+    page.go_back()
+    page.wait_for_selector("[data-grid]")
+    page.evaluate("document.activeElement.blur()")
+    press("j")
+    press("j")
     assert "Dan Moreau" in focused(page)
+    before = page.evaluate(COLUMN)
     press("ArrowRight")  # the next column's nearest in time, not the next day
-    assert "10:30" in focused(page)
-    press("ArrowLeft")
-    press("ArrowUp")
+    assert page.evaluate(COLUMN) != before
+    assert day_ahead().isoformat() in page.url
+    page.evaluate("document.activeElement.blur()")
+    press("j")
     assert "09:00" in focused(page)
     # A step is one key, and the focus comes back to its visit.
     press("n")

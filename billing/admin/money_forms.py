@@ -3,6 +3,7 @@ same act."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -40,8 +41,9 @@ class MoneyForm(forms.Form):
         self.initial["key"] = new_id()
         self.prepare(invoice)
 
+    @abstractmethod
     def prepare(self, invoice: Invoice) -> None:
-        raise NotImplementedError
+        """Give the fields the choices that this invoice has."""
 
     def offer(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = cast(forms.ChoiceField, self.fields[name])

@@ -77,11 +77,10 @@ def register(*, user_id: UUID, platform: str, address: str, p256dh: str = "", au
 def _key_errors(p256dh: str, auth: str) -> dict[str, list[str]]:
     try:
         web_push.encrypt(b"", p256dh=p256dh, auth=auth)
-        if len(web_push.bytes_of(auth)) == 16:
-            return {}
+        usable = len(web_push.bytes_of(auth)) == 16
     except ValueError:
-        pass  # said below, like a key of another length
-    return {"keys": [_("Not the keys of a subscription.")]}
+        usable = False
+    return {} if usable else {"keys": [_("Not the keys of a subscription.")]}
 
 
 def unregister(*, user_id: UUID, device_id: UUID | None = None, address: str = "") -> None:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import selectors
 from billing.admin.frames import Frames, actor_of
+from billing.admin.named import with_cards
 from billing.dunning_rules import MOST_INSTALMENTS, Part
 from billing.models import Invoice, Reminder
 from billing.paper_words import local_day
@@ -139,15 +140,8 @@ class ReminderAdmin(Frames, admin.ModelAdmin[Reminder]):
         actor = actor_of(request)
         if actor.has_perm("billing.view_reminder"):
             selectors.audit(actor=actor, patient_id=None, action="list")
-        response: HttpResponse = super().changelist_view(request, extra_context)
-        found = getattr(response, "context_data", None) or {}
-        if "cl" in found:
-            rows = list(found["cl"].result_list)
-            cards = patient_cards({row.patient_id for row in rows})
-            for row in rows:
-                row._cards = cards
-            found["cl"].result_list = rows
-        return response
+        page = super().changelist_view(request, extra_context)
+        return with_cards(page, lambda rows: patient_cards({row.patient_id for row in rows}))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from billing import selectors, services
 from billing.admin.forms import PatientField
 from billing.admin.frames import Frames, actor_of
+from billing.admin.named import with_cards
 from billing.models import Invoice, Paper
 from billing.paper_words import local_day
 from billing.services.buyers import buyer_of
@@ -108,15 +109,8 @@ class PaperAdmin(Frames, admin.ModelAdmin[Paper]):
         actor = actor_of(request)
         if selectors.sees_all(actor):
             selectors.audit(actor=actor, patient_id=None, action="list")
-        response: HttpResponse = super().changelist_view(request, extra_context)
-        found = getattr(response, "context_data", None) or {}
-        if "cl" in found:
-            rows = list(found["cl"].result_list)
-            cards = patient_cards({row.patient_id for row in rows if row.patient_id})
-            for row in rows:
-                row._cards = cards
-            found["cl"].result_list = rows
-        return response
+        page = super().changelist_view(request, extra_context)
+        return with_cards(page, lambda rows: patient_cards({row.patient_id for row in rows if row.patient_id}))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.forms import euros
 from billing.admin.frames import Frames, actor_of
+from billing.admin.named import with_cards
 from billing.books import faces, fec
 from billing.books.periods import Period, month_of
 from billing.books.tables import Table
@@ -125,15 +126,8 @@ class TillDayAdmin(Frames, admin.ModelAdmin[TillDay]):
             "may_read": actor.has_perm(faces.VIEW),
             **(extra_context or {}),
         }
-        response: HttpResponse = super().changelist_view(request, context)
-        found = getattr(response, "context_data", None) or {}
-        if "cl" in found:
-            rows = list(found["cl"].result_list)
-            cards = user_cards({row.opened_by for row in rows})
-            for row in rows:
-                row._cards = cards
-            found["cl"].result_list = rows
-        return response
+        page = super().changelist_view(request, context)
+        return with_cards(page, lambda rows: user_cards({row.opened_by for row in rows}))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
